@@ -1,0 +1,1 @@
+"""The outside: Valkey, SQL, files, clocks; every port also in memory."""

@@ -1,0 +1,1 @@
+"""Pure rules: inputs in, facts out; no clock, dice, files or waiting."""

@@ -1,0 +1,146 @@
+"""What the live half tells the rules: frozen values, no behaviour.
+
+Times ending in `_redis_ms` are Redis TIME (the only time that crosses processes); all others are engine
+milliseconds of this process. The hub converts before it calls the core (see `ports.Clock`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from proctor.core.facts import CheckKind, Outcome, Spans
+
+
+class PendingCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """A check that was issued and is not decided. Part of the snapshot and of the seat's state."""
+
+    check_id: str
+    number: int
+    kind: CheckKind
+    nonce: str
+    left_ms: int  # of the window at `at_redis_ms`
+    at_redis_ms: int
+    frozen: bool = False  # the window stands still: the socket is down
+    freezes: int = 0  # it may stand still once
+    tries: int = 0  # bursts judged so far
+    mismatches: int = 0  # running mismatches so far
+    accepted_try: int = 0  # the newest burst that was accepted for judging (0: none)
+    accepted_redis_ms: int = 0
+    detail: str = ""  # of the last unclear try
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """All that a reconnect needs and SQL may not have yet; at most `snapshot_bytes_max` encoded.
+
+    The same value, encoded the same way, is the `state` of the seat row in SQL; the newer of the two wins by
+    (`fence`, `seq`). Stretches numbered above the seat's `stored_stretch` are settled when a seat opens.
+    """
+
+    version: int = 1
+    learner_id: int
+    lesson_id: int
+    fence: int
+    seq: int  # newest accepted beat
+    at_redis_ms: int  # when that beat was accepted
+    position_ms: int
+    playing: bool
+    day: str
+    day_used_ms: int  # granted that day, whatever became of it
+    slack_ms: int
+    stretch: int  # number of the open stretch (the newest closed one if `open_spans` is empty, plus one)
+    open_spans: Spans  # of the open stretch
+    open_from_redis_ms: int
+    closed: tuple[tuple[int, int, Spans, str], ...] = ()  # (stretch, lesson_id, spans, day), not stored yet
+    check_number: int = 0  # newest issued
+    decided_number: int = 0  # newest decided
+    decided_passed: bool = False
+    decided_redis_ms: int = 0
+    credited_since_check_ms: int = 0
+    next_check_ms: int = 0  # of credited time since the last check, drawn when that one was decided
+    pending: PendingCheck | None = None
+    checks_decided: int = 0
+    checks_missed: int = 0
+    score: int = 0
+    instruction_version: int = 0
+
+
+class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The way back from the record half. `version` grows by one per learner.
+
+    accept, void, restore carry a lesson and spans. take_down carries a lesson. consent_withdrawn, blocked
+    and login_ended concern the learner.
+    """
+
+    version: int
+    action: Literal["accept", "void", "restore", "take_down", "consent_withdrawn", "blocked", "login_ended"]
+    lesson_id: int = 0
+    spans: Spans = ()
+    decision_id: int = 0
+
+
+class Licence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """May this content earn hours now? `reason` is "" or unfiled or class_closed."""
+
+    earns: bool
+    reason: str = ""
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Milliseconds of one learner and lesson in the ledger, by status."""
+
+    provisional_ms: int = 0
+    waiting_ms: int = 0
+    withheld_ms: int = 0
+    final_ms: int = 0
+    void_ms: int = 0
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Everything a session starts from; the seat is open in SQL under `fence`."""
+
+    learner_id: int
+    lesson_id: int
+    class_id: int
+    fence: int
+    device_id: str
+    page_id: str
+    resumed: bool  # a reconnect of this page to this lesson; else somebody pressed play
+    taken_over: bool
+    duration_ms: int
+    covered: Spans  # provisional, waiting and final spans of this lesson, after settling
+    totals: Totals
+    base: Snapshot | None  # the newest known state (snapshot or seat), already settled into `covered`
+    now_redis_ms: int
+    day: str
+    day_end_ms: int  # engine ms
+    day_used_ms: int
+    face_consent: bool
+    enrolled: bool  # a template or an enrolment photo exists; else the first good capture enrols
+    licence: Licence
+    instruction_version: int
+    seed: int  # 63 random bits: beat nonces derive from it
+
+
+class Draw(msgspec.Struct, frozen=True, gc=False):
+    """Dice for one tick: a fresh check id, a fresh nonce and 32 random bits."""
+
+    check_id: str
+    nonce: str
+    roll: int
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A worker's word on one burst. `outcome` is passed, unclear, mismatch or our_fault."""
+
+    check_id: str
+    try_number: int
+    outcome: Outcome
+    detail: str = ""
+    score: float = 0.0
+    threshold: float = 0.0
+    model: str = ""
+    frames: int = 0
+    source: str = "camera"  # camera or file (file input: an untrusted capture)
+    enrolled: bool = False  # this capture became the learner's enrolment

@@ -1,0 +1,1 @@
+"""Judging faces: models, quality rules and the worker."""

@@ -1,0 +1,1 @@
+"""The running half: sessions, leases, journal; it waits so that the rules need not."""

@@ -1,0 +1,136 @@
+"""One table of settings: name, default, unit in the name, help. `proctor settings` prints it.
+
+A setting is read from the environment as `ZHENXUE_<NAME>` or given by a flag of `proctor up`. Rules about
+learners are not here but in `core.policy`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+
+def _s(default: object, help: str):  # noqa: A002 - the column is called help
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of all processes; immutable; relations are asserted when it is made."""
+
+    data: str = _s("data", "Folder for database, secrets, evidence, media and logs.")
+    host: str = _s("0.0.0.0", "Address that web and gateways listen on.")
+    port: int = _s(8080, "Port of the web server.")
+    gateway_port: int = _s(0, "Port of the gateways; 0 means port + 1.")
+    public_url: str = _s("", "Origin that browsers use, such as https://xue.example.cn; empty: as requested.")
+    public_ws_url: str = _s("", "WebSocket address that players use; empty: same host, gateway port.")
+    origins: str = _s("", "Further allowed Origins of the gateway, comma separated.")
+    redis_url: str = _s("", "Redis or Valkey; empty: the embedded Valkey in the data folder.")
+    database_url: str = _s("", "SQLAlchemy URL; empty: SQLite in the data folder.")
+    tls_cert: str = _s("", "Certificate chain (PEM); empty: plain HTTP.")
+    tls_key: str = _s("", "Private key of tls_cert (PEM).")
+    gateways: int = _s(2, "Gateway processes on the one gateway port.")
+    workers: int = _s(1, "Face worker processes.")
+    demo: bool = _s(True, "Fill the demonstration institution once.")
+    policy: str = _s("", "JSON object of core.policy values that replace the defaults (tests, demos).")
+    log_level: str = _s("info", "debug, info, warning or error.")
+
+    # Leases and snapshots.
+    lease_buckets: int = _s(64, "Redis hash tags over which learners are spread; fixed at install.")
+    snapshot_every_ms: int = _s(1_000, "How often changed sessions are made durable.")
+    snapshot_bytes_max: int = _s(600, "Largest encoded snapshot.")
+    snapshot_keep_ms: int = _s(86_400_000, "How long a snapshot lives in Redis.")
+    handover_ms: int = _s(300, "How long the old device may take for its last beat.")
+
+    # Journal.
+    journal_every_ms: int = _s(200, "Longest wait before a journal transaction.")
+    journal_facts: int = _s(500, "Facts that start a journal transaction at once.")
+    journal_facts_max: int = _s(20_000, "Facts waiting before sessions are held.")
+
+    # Gateway.
+    frame_bytes_max: int = _s(2_048, "Largest frame from a player.")
+    send_buffer_bytes_max: int = _s(65_536, "Bytes a slow reader may leave unsent before it is closed.")
+    hello_ms: int = _s(3_000, "How long a new socket may wait with its first frame.")
+    sockets_max: int = _s(18_000, "Sockets of one gateway process.")
+    accepts_per_second: int = _s(4_000, "New sockets of one gateway process per second.")
+    sockets_per_address_max: int = _s(20_000, "Sockets of one gateway from one address (carriers share them).")
+    idle_ms: int = _s(35_000, "A socket without any frame for so long is closed.")
+    tick_ms: int = _s(200, "How often deadlines are scanned.")
+    drain_ms: int = _s(3_000, "How long a gateway drains after SIGTERM.")
+
+    # Tickets and sessions.
+    start_ticket_ms: int = _s(60_000, "Life of a start ticket.")
+    resume_token_ms: int = _s(43_200_000, "Life of a resume token.")
+    login_hours: int = _s(12, "Life of a login session.")
+    login_tries: int = _s(5, "Wrong passwords before an account is locked.")
+    login_lock_ms: int = _s(600_000, "How long it is locked.")
+
+    # Checks and evidence.
+    upload_bytes_max: int = _s(2_000_000, "Largest upload of one burst, all frames together.")
+    upload_frames_max: int = _s(8, "Frames in one burst.")
+    verdict_ms: int = _s(10_000, "A burst not judged within this is our fault.")
+    jobs_max: int = _s(10_000, "Face jobs waiting; beyond it a burst is our fault at once.")
+    evidence_keep_ms: int = _s(3_600_000, "Frames without a case are deleted after this at the latest.")
+    evidence_case_days: int = _s(730, "Frames of a case are deleted after so many days at the latest.")
+    match_accept: float = _s(0.45, "Mean cosine at or above which a burst passes.")
+    match_grey: float = _s(0.36, "Mean cosine below which it is a mismatch; between: unclear.")
+
+    def __post_init__(self) -> None:
+        # Two snapshots and a beat must fit between the durable pause of a player and the lease's end.
+        assert self.snapshot_every_ms <= 2_500, "snapshots slower than 2.5 s would pause honest players"
+        assert self.frame_bytes_max <= 2_048, "a picows read buffer grows to the largest frame and stays"
+        assert 0 < self.match_grey <= self.match_accept < 1
+        assert self.journal_facts <= self.journal_facts_max
+        assert bool(self.tls_cert) == bool(self.tls_key), "a certificate needs its key"
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.data).absolute()
+
+    @property
+    def ws_port(self) -> int:
+        return self.gateway_port or self.port + 1
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'zhenxue.sqlite3'}"
+
+    @property
+    def redis(self) -> str:
+        """The embedded Valkey listens on a Unix socket in the data folder."""
+        return self.redis_url or f"unix://{self.data_dir / 'valkey.sock'}"
+
+
+def load(environ: dict[str, str] | None = None, **given: object) -> Settings:
+    """Settings from defaults, then the environment, then `given` (None values are ignored).
+
+    Raises ValueError with a sentence for people when a value does not fit its type or a relation fails.
+    """
+    env = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    for item in fields(Settings):
+        raw = env.get(f"ZHENXUE_{item.name.upper()}")
+        if raw is not None:
+            values[item.name] = _coerce(item.name, type(item.default), raw)
+    values.update({name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except AssertionError as error:
+        raise ValueError(f"settings do not fit together: {error}") from None
+
+
+def _coerce(name: str, kind: type, raw: str) -> object:
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[raw.lower()]
+        return kind(raw)
+    except (ValueError, KeyError):
+        raise ValueError(f"setting {name}: {raw!r} is not a valid {kind.__name__}") from None
+
+
+def environ(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables for a child process."""
+    return {
+        f"ZHENXUE_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(Settings)
+    }
