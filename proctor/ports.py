@@ -160,6 +160,7 @@ class SeatOpened(msgspec.Struct, frozen=True, kw_only=True):
     face_consent: bool
     enrolled: bool
     instruction_version: int
+    provisional: Spans = ()  # the part of `covered` that is provisional
 
 
 class SeatRefused(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class PendingCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_li
     accepted_try: int = 0  # the newest burst that was accepted for judging (0: none)
     accepted_redis_ms: int = 0
     detail: str = ""  # of the last unclear try
+    first_redis_ms: int = 0  # when an end check was first issued: its make-up window starts here
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -64,6 +65,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     checks_missed: int = 0
     score: int = 0
     instruction_version: int = 0
+    takeovers: tuple[int, ...] = ()  # Redis TIME of takeovers between devices within the last hour
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -110,6 +112,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     taken_over: bool
     duration_ms: int
     covered: Spans  # provisional, waiting and final spans of this lesson, after settling
+    provisional: Spans = ()  # the part of `covered` that the next decided check settles
     totals: Totals
     base: Snapshot | None  # the newest known state (snapshot or seat), already settled into `covered`
     now_redis_ms: int

@@ -147,6 +147,7 @@ class Ack(_Frame, tag="ack", frozen=True, kw_only=True, gc=False):
     counting: bool
     why: str = ""  # a `facts.Reason` when not counting
     complete: bool = False
+    short_ms: int = 0  # tail of the claim that elapsed did not cover yet: the next claim may begin there
 
 
 class Check(_Frame, tag="check", frozen=True, kw_only=True, gc=False):

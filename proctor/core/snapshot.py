@@ -1,0 +1,30 @@
+"""Bytes of a snapshot: the same for Redis and for the seat's state, so that either can start a session."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proctor.core.inputs import Snapshot
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Compact bytes; sessions keep their lists so short that this stays below `snapshot_bytes_max`."""
+    return _encoder.encode(snapshot)
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """The snapshot. Bytes that were never one are corruption: an AssertionError, not a learner's fault."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise AssertionError(f"a stored snapshot cannot be read: {error}") from None
+
+
+def newer(left: Snapshot | None, right: Snapshot | None) -> Snapshot | None:
+    """The one that knows more: by fence, then by beat."""
+    if left is None or right is None:
+        return left or right
+    return left if (left.fence, left.seq, left.stretch) >= (right.fence, right.seq, right.stretch) else right

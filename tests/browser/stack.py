@@ -1,0 +1,93 @@
+"""The whole product, really running, for browser tests: `proctor up` on free ports with a data folder of its own.
+
+Rules are shortened by settings only; nothing is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A beat every second keeps the tests short; the relations between the values are those of the default pack.
+QUICK_POLICY = {
+    "beat_ms": 1_000,
+    "gap_ms_max": 30_000,
+    "slack_ms_max": 1_000,
+    "durable_nudge_ms": 17_000,
+    "durable_pause_ms": 25_000,
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stack:
+    """Start with `async with Stack(tmp_path) as stack`; `stack.url` is the web's origin."""
+
+    def __init__(self, data: Path, *, policy: dict | None = None, env: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.port = free_port()
+        self.gateway_port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self._policy = {**QUICK_POLICY, **(policy or {})}
+        self._env = env or {}
+
+    async def __aenter__(self) -> Stack:
+        environment = {
+            **os.environ,
+            "ZHENXUE_POLICY": json.dumps(self._policy),
+            "PYTHONUNBUFFERED": "1",
+            **self._env,
+        }
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._log = (self.data / "up.log").open("wb")
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "proctor.cli", "up",
+            "--data", str(self.data), "--port", str(self.port), "--gateway-port", str(self.gateway_port),
+            cwd=ROOT, env=environment, stdout=self._log, stderr=self._log, start_new_session=True,
+        )  # fmt: skip
+        await self.ready(120)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                await asyncio.wait_for(self.process.wait(), 10)
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                await self.process.wait()
+        self._log.close()
+
+    async def ready(self, seconds: float = 30) -> None:
+        """Wait until the web says that everything is ready."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.returncode is not None:
+                raise AssertionError(f"the stack ended:\n{self.log()}")
+            with contextlib.suppress(OSError):
+                if await asyncio.to_thread(self._get_ready) == 200:
+                    return
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"the stack was not ready within {seconds} s:\n{self.log()}")
+
+    def _get_ready(self) -> int:
+        with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+            return answer.status
+
+    def log(self) -> str:
+        return (self.data / "up.log").read_text(errors="replace")[-4_000:]

@@ -1,0 +1,191 @@
+"""What a reviewer reads: facts and keys turned into sentences. Pure; `_` is the request's translator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proctor.modules.reviews.queries import (
+    AppealRow, BurstRow, CaseDecision, CauseRow, QueueRow, SeatRow, SignalRow,
+)  # fmt: skip
+
+Translate = Callable[[str], str]
+
+
+def _n(text: str) -> str:
+    """Marks a sentence for extraction; it is translated where it is shown."""
+    return text
+
+
+KINDS = {
+    "mismatch": _n("与实名照片不符"),
+    "misses": _n("漏检偏多"),
+    "unclear": _n("看不清，等待人工核验"),
+    "no_consent": _n("未同意人脸核验，等待人工"),
+    "flags": _n("学习过程有疑点"),
+    "appeal": _n("学员申诉"),
+}
+
+STATES = {
+    ("open", ""): _n("待处理"),
+    ("proposed", ""): _n("待第二人确认"),
+    ("closed", "upheld"): _n("已核减"),
+    ("closed", "dismissed"): _n("不成立"),
+}
+
+CHECK_KINDS = {"start": _n("开始核验"), "random": _n("途中核验"), "end": _n("结束核验")}
+
+OUTCOMES = {
+    "passed": _n("通过"),
+    "unclear": _n("看不清"),
+    "missed": _n("未应答"),
+    "mismatch": _n("不符"),
+    "our_fault": _n("系统原因未判定"),
+    "pending": _n("进行中"),
+    "cancelled": _n("已取消"),
+}
+
+DETAILS = {
+    "dark": _n("光线太暗"),
+    "bright": _n("光线过强"),
+    "blurred": _n("画面模糊"),
+    "no_face": _n("没有人脸"),
+    "many_faces": _n("不止一张人脸"),
+    "small": _n("离镜头太远"),
+    "turned": _n("没有正对镜头"),
+    "grey": _n("相似度在中间地带"),
+    "mismatch": _n("与登记照片不是同一人"),
+    "changed": _n("几张画面不是同一人"),
+    "unreadable": _n("图片无法读取"),
+    "no_camera": _n("无法使用摄像头"),
+    "no_consent": _n("未同意人脸核验"),
+    "declined": _n("学员选择了其他方式"),
+    "no_answer": _n("窗口内没有应答"),
+}
+
+FLAGS = {
+    "takeovers": _n("一小时内多次在设备间切换"),
+    "no_frames": _n("页面称在播放，但没有画面更新"),
+    "stale_beats": _n("心跳重复或乱序"),
+    "too_fast": _n("播放快于实际时间"),
+    "too_often": _n("心跳过于频繁"),
+    "untrusted_capture": _n("照片来自文件，不是实时拍摄"),
+}
+
+ACTIONS = {
+    "propose": _n("建议核减 %(ranges)s"),
+    "confirm": _n("确认核减 %(ranges)s"),
+    "dismiss": _n("认定不成立，学时有效"),
+    "withdraw": _n("撤回建议"),
+}
+
+STATUSES = {
+    "provisional": _n("暂计"),
+    "waiting": _n("待人工"),
+    "withheld": _n("待核"),
+    "final": _n("已确认"),
+    "void": _n("已核减"),
+}
+
+REASON_TEMPLATES = (
+    _n("照片与实名登记照片不是同一人。"),
+    _n("照片清晰可辨，与实名登记照片一致。"),
+    _n("光线不足，但能够辨认是本人。"),
+    _n("画面中没有本人，无法证明在学习。"),
+)
+
+
+def tone(row: QueueRow) -> str:
+    """The tag's colour class; the words carry the meaning, colour only helps the eye."""
+    if row.status == "closed":
+        return "calm"
+    return "worst" if row.kind in ("mismatch", "misses") or row.status == "proposed" else "attention"
+
+
+def position(ms: int) -> str:
+    """A media position as 03:20 or 1:03:20."""
+    seconds = ms // 1_000
+    hours, rest = divmod(seconds, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def between(from_ms: int, to_ms: int) -> str:
+    return f"{position(from_ms)}–{position(to_ms)}"
+
+
+def ranges(spans: tuple[tuple[int, int], ...]) -> str:
+    return "、".join(between(*span) for span in spans)
+
+
+def age(_: Translate, ms: int) -> str:
+    """How long something waits, in the largest unit that says enough."""
+    minutes = max(0, ms) // 60_000
+    if minutes < 60:
+        return _("%(n)s 分钟") % {"n": minutes}
+    if minutes < 48 * 60:
+        return _("%(n)s 小时") % {"n": minutes // 60}
+    return _("%(n)s 天") % {"n": minutes // 1_440}
+
+
+def length(_: Translate, ms: int) -> str:
+    """A duration as 45 秒, 12 分 40 秒 or 1 小时 05 分."""
+    seconds = ms // 1_000
+    if seconds < 60:
+        return _("%(s)s 秒") % {"s": seconds}
+    if seconds < 3_600:
+        return _("%(m)s 分 %(s)s 秒") % {"m": seconds // 60, "s": f"{seconds % 60:02}"}
+    return _("%(h)s 小时 %(m)s 分") % {"h": seconds // 3_600, "m": f"{seconds % 3_600 // 60:02}"}
+
+
+def detail(_: Translate, key: str) -> str:
+    return _(DETAILS[key]) if key in DETAILS else ""
+
+
+def cause(_: Translate, row: CauseRow) -> str:
+    kind, _colon, rest = row.cause.partition(":")
+    if kind == "flag":
+        return _(FLAGS.get(rest, rest))
+    if kind == "appeal":
+        return _(KINDS["appeal"])
+    return detail(_, row.detail) or _(OUTCOMES.get(row.detail, _n("核验没有通过")))
+
+
+def burst(_: Translate, row: BurstRow) -> str:
+    words = [
+        _(CHECK_KINDS.get(row.check_kind, row.check_kind)),
+        _("第 %(n)s 次") % {"n": row.try_number},
+        _(OUTCOMES.get(row.outcome, row.outcome)),
+        detail(_, row.detail),
+    ]
+    if row.source == "file":
+        words.append(_("来自文件，可信度低"))
+    return " · ".join(word for word in words if word)
+
+
+def score(_: Translate, row: BurstRow) -> str:
+    """The score beside its threshold, and which model said it."""
+    if not row.model or row.score == 0:
+        return ""
+    return _("相似度 %(score)s（通过线 %(threshold)s）· %(model)s") % {
+        "score": f"{row.score:.2f}", "threshold": f"{row.threshold:.2f}", "model": row.model,
+    }  # fmt: skip
+
+
+def seat(_: Translate, row: SeatRow) -> str:
+    device = _("设备 %(id)s") % {"id": row.device_id[:6]}
+    if row.taken_over:
+        return _("%(device)s 接过学习") % {"device": device}
+    return _("%(device)s 断线后继续") % {"device": device} if row.resumed else _("%(device)s 开始学习") % {"device": device}
+
+
+def signal(_: Translate, row: SignalRow) -> str:
+    words = _(FLAGS.get(row.flag, row.flag))
+    return f"{words} {between(row.from_ms, row.to_ms)}" if row.to_ms > row.from_ms else words
+
+
+def step(_: Translate, row: CaseDecision, name: str) -> str:
+    return f"{name} " + _(ACTIONS[row.action]) % {"ranges": ranges(row.spans)}
+
+
+def appeal(row: AppealRow) -> str:
+    return between(row.from_ms, row.to_ms)
