@@ -105,7 +105,7 @@ class Reviews:
         now_ms = self._now_ms()
         past = await decisions_of(conn, case.id)
         proposal = next((d for d in reversed(past) if d.action == "propose"), None)
-        step = _step(case, account_id, decision, proposal, await _persons(conn, case.institution_id))
+        step = _step(case, account_id, decision, proposal, await review_persons(conn, case.institution_id))
         spans = normalise(decision.spans)
         concerned = await case_spans(conn, case.id)
         if decision.action == "propose":
@@ -202,7 +202,7 @@ async def _load(conn, institution_id: int, case_id: int):
     return case
 
 
-async def _persons(conn, institution_id: int) -> int:
+async def review_persons(conn, institution_id: int) -> int:
     """How many people a void takes here: two unless the institution's policy says one."""
     statement = select(institutions.c.policy).where(institutions.c.id == institution_id)
     policy = json.loads((await conn.execute(statement)).scalar_one() or "{}")

@@ -1,0 +1,68 @@
+"""The audit as administrators read it: newest first, with the word on whether the chain is intact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from proctor.modules.audit import service
+from proctor.modules.audit.queries import audit_page as audit_rows
+from web import context
+from web.console import words
+from web.render import at, render, translator
+
+PAGE_MAX = 1_000
+
+ACTIONS = {
+    "console:evidence:opened": words._n("打开核验照片"),
+    "console:case:propose": words._n("建议核减"),
+    "console:case:confirm": words._n("确认核减"),
+    "console:case:dismiss": words._n("认定不成立"),
+    "console:case:withdraw": words._n("撤回建议"),
+    "web:session:opened": words._n("登录"),
+    "web:session:closed": words._n("退出"),
+    "web:account:locked": words._n("多次输错密码，账号锁定"),
+    "web:consent:given": words._n("同意人脸核验"),
+    "web:consent:refused": words._n("不同意人脸核验"),
+    "web:consent:withdrawn": words._n("撤回人脸核验同意"),
+    "web:appeal:filed": words._n("提出申诉"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    rows: list[dict]
+    more: bool
+    page: int
+    intact: bool
+    room: str = "audit"
+
+
+async def audit_page(request: web.Request) -> web.StreamResponse:
+    """GET /console/audit — of the own institution only."""
+    person, deps, _ = context.signed(request), context.deps(request), translator(request)
+    text = request.query.get("page", "0")
+    page = min(PAGE_MAX, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    async with deps.db.read() as conn:
+        rows, more = await audit_rows(conn, person.institution_id, page=page)
+        intact = await _intact(conn)
+    view = AuditPage(
+        rows=[
+            {
+                "at": at(row.at_ms, person.zone, "%Y-%m-%d %H:%M:%S"),
+                "who": deps.vault.open(row.name_sealed, field="account.name") if row.name_sealed else _("系统"),
+                "action": _(ACTIONS[row.action]) if row.action in ACTIONS else row.action,
+                "object": row.object,
+                "address": row.address,
+            }
+            for row in rows
+        ],
+        more=more, page=page, intact=intact,
+    )  # fmt: skip
+    return render(request, "console/audit.html", view)
+
+
+async def _intact(conn: AsyncConnection) -> bool:
+    return await service.verify(conn) is None
