@@ -1,0 +1,69 @@
+"""Reads about people. Names leave SQL sealed; whoever may show one opens it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from proctor.modules.accounts.tables import accounts, institutions, login_sessions
+
+
+async def account_by_login(conn, login: str):
+    """The account row of this login with its institution's zone, or None."""
+    statement = (
+        select(accounts, institutions.c.zone)
+        .join(institutions, institutions.c.id == accounts.c.institution_id)
+        .where(accounts.c.login == login)
+    )
+    return (await conn.execute(statement)).one_or_none()
+
+
+async def login_session(conn, session_id: str, now_ms: int):
+    """The live login session with its account, or None: ended, expired, versions differ, account blocked."""
+    statement = (
+        select(
+            login_sessions.c.id, login_sessions.c.csrf, login_sessions.c.device_id, login_sessions.c.seen_ms,
+            accounts.c.id.label("account_id"), accounts.c.institution_id, accounts.c.role, accounts.c.login,
+            accounts.c.name_sealed, accounts.c.version, institutions.c.zone,
+            institutions.c.name.label("institution"),
+        )
+        .join(accounts, accounts.c.id == login_sessions.c.account_id)
+        .join(institutions, institutions.c.id == accounts.c.institution_id)
+        .where(
+            login_sessions.c.id == session_id,
+            login_sessions.c.ended_ms.is_(None),
+            login_sessions.c.expires_ms > now_ms,
+            login_sessions.c.account_version == accounts.c.version,
+            accounts.c.status == "active",
+        )
+    )  # fmt: skip
+    return (await conn.execute(statement)).one_or_none()
+
+
+async def learner_of_institution(conn, institution_id: int, login: str):
+    """An active learner of exactly this institution, or None."""
+    statement = select(accounts).where(
+        accounts.c.login == login,
+        accounts.c.institution_id == institution_id,
+        accounts.c.role == "learner",
+        accounts.c.status == "active",
+    )
+    return (await conn.execute(statement)).one_or_none()
+
+
+async def institution_by_host_key(conn, key_hash: bytes):
+    """The institution whose WebView host presents this key, or None."""
+    statement = select(institutions).where(institutions.c.host_key_hash == key_hash)
+    return (await conn.execute(statement)).one_or_none()
+
+
+async def profile(conn, account_id: int):
+    """Sealed name and number, login and institution of one account."""
+    statement = (
+        select(
+            accounts.c.login, accounts.c.name_sealed, accounts.c.id_number_sealed, accounts.c.created_ms,
+            institutions.c.name.label("institution"),
+        )
+        .join(institutions, institutions.c.id == accounts.c.institution_id)
+        .where(accounts.c.id == account_id)
+    )  # fmt: skip
+    return (await conn.execute(statement)).one()

@@ -1,0 +1,218 @@
+"""Signing in and out, login sessions, new accounts.
+
+Passwords: Argon2id with 19 MiB, two passes, one lane (OWASP's floor), always in a thread, a few at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+
+import msgspec
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import insert, update
+
+from proctor.errors import Refused
+from proctor.modules.accounts import queries
+from proctor.modules.accounts.rules import (
+    PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, ROLES, Tries, after_failure, is_locked, normal_login,
+)  # fmt: skip
+from proctor.modules.accounts.tables import accounts, login_sessions
+from proctor.modules.audit.service import append_audit
+from proctor.ports import Database, Vault
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, type=Type.ID)
+# Somebody who tries unknown logins must wait as long as for a known one.
+_NOBODY = (
+    "$argon2id$v=19$m=19456,t=2,p=1$WyPlQHvdsW30cDakBJlxog$12WIb/BIPRpCFDz9tgh9Rw+TO9i2/QMm8QT6wY+HAEo"
+)
+_HASHES_AT_ONCE = 4  # each needs 19 MiB
+_SEEN_EVERY_MS = 300_000
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever this request belongs to. `login_id` goes into tickets; `name` is the plain name of oneself."""
+
+    account_id: int
+    institution_id: int
+    institution: str
+    role: str
+    login: str
+    name: str
+    login_id: str
+    account_version: int
+    csrf: str
+    device_id: str
+    zone: str
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """`cookie` goes to the browser and nowhere else: SQL keeps only its hash."""
+
+    cookie: str
+    role: str
+    life_s: int
+
+
+def hash_password(password: str) -> str:
+    """Slow on purpose (about 20 ms and 19 MiB): call it in a thread."""
+    return _HASHER.hash(password)
+
+
+def session_id(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+class Accounts:
+    """Use cases of signing in. Settings come as plain values so that tests can shorten them."""
+
+    def __init__(
+        self, db: Database, vault: Vault, *, login_hours: int = 12, login_tries: int = 5,
+        login_lock_ms: int = 600_000, now_ms: Callable[[], int] | None = None,
+    ) -> None:  # fmt: skip
+        self._db = db
+        self._vault = vault
+        self._life_ms = login_hours * 3_600_000
+        self._tries = login_tries
+        self._lock_ms = login_lock_ms
+        self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
+
+    async def sign_in(
+        self, login: str, password: str, *, device_id: str, device_kind: str, address: str = ""
+    ) -> SignedIn:
+        """A fresh login session. Raises Refused: wrong_login (whatever was wrong), locked (minutes=…).
+
+        A locked account says so only to somebody who knows its password, and the count goes on growing for
+        nobody else: otherwise the lock would tell strangers which logins exist.
+        """
+        name = normal_login(login)
+        async with self._db.read() as conn:
+            row = await queries.account_by_login(conn, name) if name else None
+        async with self._hashing:
+            stored = row.password_hash if row else _NOBODY
+            good = await asyncio.to_thread(_matches, stored, password[:PASSWORD_CHARS_MAX])
+        now_ms = self._now_ms()
+        if row is None:
+            raise Refused("wrong_login")
+        tries = Tries(row.failed_tries, row.locked_until_ms)
+        if is_locked(tries, now_ms):
+            if good:
+                raise Refused("locked", minutes=max(1, -(-(row.locked_until_ms - now_ms) // 60_000)))
+            raise Refused("wrong_login")
+        if not good:
+            await self._failed(row.id, row.institution_id, now_ms, address)
+            raise Refused("wrong_login")
+        if row.status != "active":
+            raise Refused("blocked")
+        return await self._open_session(row, device_id, device_kind, now_ms, address)
+
+    async def _failed(self, account_id: int, institution_id: int, now_ms: int, address: str) -> None:
+        """Counts under the write lock: two wrong tries at the same moment are two."""
+        async with self._db.write() as conn:
+            where = accounts.c.id == account_id
+            await conn.execute(update(accounts).where(where).values(failed_tries=accounts.c.failed_tries))
+            found = accounts.select().where(where)
+            row = (await conn.execute(found)).one()
+            before = Tries(row.failed_tries, row.locked_until_ms)
+            if is_locked(before, now_ms):
+                return
+            after = after_failure(before, now_ms, self._tries, self._lock_ms)
+            changed = {"failed_tries": after.failed, "locked_until_ms": after.locked_until_ms}
+            await conn.execute(update(accounts).where(where).values(**changed))
+            if after.locked_until_ms:
+                await append_audit(
+                    conn, at_ms=now_ms, institution_id=institution_id, account_id=0,
+                    action="web:account:locked", object=f"account:{account_id}", address=address,
+                )  # fmt: skip
+
+    async def _open_session(
+        self, row, device_id: str, device_kind: str, now_ms: int, address: str
+    ) -> SignedIn:
+        cookie = secrets.token_urlsafe(32)
+        async with self._db.write() as conn:
+            await conn.execute(
+                insert(login_sessions).values(
+                    id=session_id(cookie), account_id=row.id, account_version=row.version,
+                    device_id=device_id, device_kind=device_kind, csrf=secrets.token_urlsafe(24),
+                    created_ms=now_ms, seen_ms=now_ms, expires_ms=now_ms + self._life_ms,
+                )
+            )  # fmt: skip
+            if row.failed_tries or row.locked_until_ms:
+                clean = update(accounts).where(accounts.c.id == row.id)
+                await conn.execute(clean.values(failed_tries=0, locked_until_ms=0))
+            if row.role != "learner":
+                await append_audit(
+                    conn, at_ms=now_ms, institution_id=row.institution_id, account_id=row.id,
+                    action="web:session:opened", object=f"account:{row.id}", address=address,
+                )  # fmt: skip
+        return SignedIn(cookie=cookie, role=row.role, life_s=self._life_ms // 1_000)
+
+    async def session(self, cookie: str) -> Signed | None:
+        """Whose cookie this is, or None when its session ended, expired, or the account changed since."""
+        if not 20 <= len(cookie) <= 128:
+            return None
+        now_ms = self._now_ms()
+        async with self._db.read() as conn:
+            row = await queries.login_session(conn, session_id(cookie), now_ms)
+        if row is None:
+            return None
+        if now_ms - row.seen_ms > _SEEN_EVERY_MS:
+            async with self._db.write() as conn:
+                seen = update(login_sessions).where(login_sessions.c.id == row.id)
+                await conn.execute(seen.values(seen_ms=now_ms))
+        return Signed(
+            account_id=row.account_id, institution_id=row.institution_id, institution=row.institution,
+            role=row.role, login=row.login, name=self._vault.open(row.name_sealed, field="account.name"),
+            login_id=row.id, account_version=row.version, csrf=row.csrf, device_id=row.device_id,
+            zone=row.zone,
+        )  # fmt: skip
+
+    async def sign_out(self, login_id: str) -> None:
+        """End this login session; ending it again changes nothing."""
+        async with self._db.write() as conn:
+            ended = update(login_sessions).where(
+                login_sessions.c.id == login_id, login_sessions.c.ended_ms.is_(None)
+            )
+            await conn.execute(ended.values(ended_ms=self._now_ms()))
+
+
+async def create_account(
+    conn, vault: Vault, *, institution_id: int, login: str, role: str, name: str, password_hash: str,
+    now_ms: int, id_number: str | None = None,
+) -> int:  # fmt: skip
+    """Insert one account in the caller's transaction; returns its id. Raises Refused("login_wrong").
+
+    `password_hash` comes from `hash_password`, made before the transaction began: hashing is slow.
+    """
+    normal = normal_login(login)
+    if normal is None:
+        raise Refused("login_wrong")
+    assert role in ROLES
+    sealed = vault.seal(id_number, field="account.id_number") if id_number else None
+    index = vault.index(id_number, field="account.id_number") if id_number else None
+    row = insert(accounts).values(
+        institution_id=institution_id, login=normal, role=role, password_hash=password_hash,
+        name_sealed=vault.seal(name, field="account.name"), id_number_sealed=sealed, id_number_index=index,
+        created_ms=now_ms,
+    )  # fmt: skip
+    return (await conn.execute(row)).inserted_primary_key[0]
+
+
+def check_password(password: str) -> None:
+    """Raises Refused("password_short") or Refused("password_long")."""
+    if len(password) < PASSWORD_CHARS_MIN:
+        raise Refused("password_short", chars=PASSWORD_CHARS_MIN)
+    if len(password) > PASSWORD_CHARS_MAX:
+        raise Refused("password_long", chars=PASSWORD_CHARS_MAX)
