@@ -147,21 +147,21 @@ class Check(msgspec.Struct, kw_only=True, gc=False):
         self.state, outcome = answer
         return outcome
 
-    def pending(self, now_ms: int, to_redis, *, frozen: bool = False) -> PendingCheck:
-        """How it stands in a snapshot. `to_redis` turns engine into Redis milliseconds."""
+    def pending(self, now_ms: int, offset_ms: int, *, frozen: bool = False) -> PendingCheck:
+        """How it stands in a snapshot. `offset_ms` turns engine milliseconds into Redis TIME."""
         return PendingCheck(
             check_id=self.check_id,
             number=self.number,
             kind=self.kind,
             nonce=self.nonce,
             left_ms=self.left_ms(now_ms),
-            at_redis_ms=to_redis(now_ms),
+            at_redis_ms=now_ms + offset_ms,
             frozen=frozen,
             freezes=self.freezes,
             tries=self.tries,
             mismatches=self.mismatches,
             accepted_try=self.accepted_try,
-            accepted_redis_ms=to_redis(self.accepted_ms) if self.accepted_ms else 0,
+            accepted_redis_ms=self.accepted_ms + offset_ms if self.accepted_ms else 0,
             detail=self.detail,
             first_redis_ms=self.first_redis_ms,
         )

@@ -65,6 +65,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     checks_missed: int = 0
     score: int = 0
     instruction_version: int = 0
+    must_check: bool = False  # a check was missed: playback stands until one is taken
+    stopped: bool = False  # two mismatches running stopped this lesson
+    due: CheckKind | None = None  # asked for and not issued yet (after a fault of ours)
     takeovers: tuple[int, ...] = ()  # Redis TIME of takeovers between devices within the last hour
 
 

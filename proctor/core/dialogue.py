@@ -1,0 +1,55 @@
+"""Is this beat part of a live dialogue? Sequence, the nonce of a recent ack, and not too many a minute."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from proctor.core.policy import Policy
+
+ACKS_BACK_MAX = 8  # beats that may be under way while their acks are
+MINUTE_MS = 60_000
+
+
+def nonce_of(seed: int, seq: int) -> str:
+    """What the ack of beat `seq` carries; only who received it can repeat it."""
+    return blake2b(seq.to_bytes(8, "big"), key=seed.to_bytes(8, "big"), digest_size=4).hexdigest()
+
+
+class Dialogue:
+    """Beats of one connection, counted."""
+
+    __slots__ = ("seed", "seq", "acked", "minute_ms", "in_minute", "limit")
+
+    def __init__(self, seed: int, policy: Policy, now_ms: int) -> None:
+        self.seed = seed
+        self.seq = 0
+        self.acked = 0  # newest ack that the player has proven to know
+        self.minute_ms = now_ms
+        self.in_minute = 0
+        self.limit = policy.beats_per_minute_max
+
+    def count(self, now_ms: int) -> None:
+        if now_ms - self.minute_ms >= MINUTE_MS:
+            self.minute_ms, self.in_minute = now_ms, 0
+        self.in_minute += 1
+
+    @property
+    def too_often(self) -> bool:
+        return self.in_minute > self.limit
+
+    @property
+    def overrun(self) -> bool:
+        """So far above the limit that the gateway closes the socket."""
+        return self.in_minute > 2 * self.limit
+
+    def follows(self, seq: int) -> bool:
+        return seq == self.seq + 1
+
+    def answers(self, ack: int, nonce: str) -> bool:
+        """Does the beat repeat a recent word of ours? Acknowledgements never go back."""
+        if not (self.acked <= ack <= self.seq and self.seq - ack < ACKS_BACK_MAX):
+            return False
+        if nonce != nonce_of(self.seed, ack):
+            return False
+        self.acked = ack
+        return True

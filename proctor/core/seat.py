@@ -1,0 +1,226 @@
+"""What one open seat earns: coverage, stretch, day and refusals. The inputs of a session work on it.
+
+Split from `session` so that neither becomes the file that holds everything: here is how milliseconds are
+granted and closed, there is what a beat, a verdict or an instruction means.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from proctor.core import flags
+from proctor.core.credit import Credit, Grant
+from proctor.core.dialogue import Dialogue, nonce_of
+from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
+from proctor.core.inputs import Draw, Opening, Snapshot
+from proctor.core.intervals import total, union
+from proctor.core.person import Person
+from proctor.core.policy import Policy
+from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
+
+CLOSED_MAX = 4  # closed stretches that a snapshot may carry until the journal has stored them
+PIECES_MAX = 24  # spans in a snapshot: it must stay small
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the player may know now, by the public rules only: a reply is no oracle."""
+
+    total_ms: int
+    final_ms: int
+    day_ms: int
+    counting: bool
+    why: str
+    complete: bool
+    short_ms: int
+    nonce: str
+    go_on: bool  # playback may go on, as far as checks are concerned
+
+
+class Seat:
+    """State of one learner at one lesson under one fence, and the ways in which it earns."""
+
+    __slots__ = (
+        "learner_id", "lesson_id", "class_id", "fence", "device_id", "page_id", "policy", "duration_ms", "licence",
+        "due_ms", "durable_seq", "stored_seq", "changed", "lost", "held", "dialogue", "credit", "person",
+        "stretch", "run", "provisional", "final_ms", "complete", "day", "day_end_ms", "day_used_ms", "midnight_ms",
+        "position_ms", "closed", "short_ms", "why", "state", "instruction_version", "takeovers", "score",
+        "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day",
+    )  # fmt: skip
+
+    def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int = 10_000) -> None:
+        base = opening.base
+        self.learner_id, self.lesson_id, self.class_id = (
+            opening.learner_id,
+            opening.lesson_id,
+            opening.class_id,
+        )
+        self.fence, self.device_id, self.page_id = opening.fence, opening.device_id, opening.page_id
+        self.policy, self.duration_ms, self.licence = policy, opening.duration_ms, opening.licence
+        self.durable_seq = self.stored_seq = 0
+        self.changed, self.lost, self.held = True, False, False
+        self.dialogue = Dialogue(opening.seed, policy, now_ms)
+        self.credit = Credit(policy, opening.covered, now_ms)
+        self.person = Person(opening, policy, now_ms, draw, verdict_ms)
+        self.stretch = Stretch(base.stretch + 1 if base else 1)
+        self.run = RefusedRun()
+        self.provisional = opening.provisional
+        self.final_ms = opening.totals.final_ms
+        self.day, self.day_end_ms, self.day_used_ms = opening.day, opening.day_end_ms, opening.day_used_ms
+        self.midnight_ms = 0  # of a day that ended within the claim to come
+        self.position_ms = base.position_ms if base and base.lesson_id == opening.lesson_id else 0
+        self.closed: tuple[tuple[int, int, Spans, str], ...] = ()
+        self.short_ms = 0
+        self.why = ""
+        self.state = "opened"
+        self.instruction_version = opening.instruction_version
+        self.score = base.score if base else 0
+        self.at_ms = now_ms  # of the newest accepted beat
+        self.complete = self._is_complete()
+        self._base = base if opening.resumed else None
+        self._cap_told = False
+        self._flagged: set[FlagKind] = set()
+        self._ended_day = ("", 0)
+        self._opened: tuple[Fact, ...] = ()
+
+    def _barred(self) -> Reason | None:
+        """Nothing can be earned now, whatever is played."""
+        if self.held or self._crowded():
+            return Reason.HOLD
+        if self.person.stopped:
+            return Reason.STOPPED
+        if not self.licence.earns:
+            return Reason.CLASS_CLOSED if self.licence.reason == "class_closed" else Reason.UNFILED
+        if self.person.blocks:
+            return Reason.CHECK_OPEN
+        return None
+
+    def _crowded(self) -> bool:
+        """The journal is so far behind that a snapshot could not carry one more stretch."""
+        pieces = sum(len(spans) for _number, _lesson, spans, _day in self.closed)
+        return len(self.closed) >= CLOSED_MAX or pieces + len(self.stretch.spans) > PIECES_MAX
+
+    def _is_complete(self) -> bool:
+        return self.duration_ms - total(self.credit.covered) <= self.policy.complete_rest_ms
+
+    def _day_left_ms(self) -> int:
+        return max(0, self.policy.daily_cap_ms - self.day_used_ms)
+
+    def _cap_reached(self, now_ms: int, cause: str) -> tuple[Fact, ...]:
+        if self._cap_told:
+            return ()
+        self._cap_told = True
+        cap_ms = self.policy.daily_cap_ms
+        return (CapReached(lesson_id=self.lesson_id, at_ms=now_ms, cause=cause, day=self.day, cap_ms=cap_ms),)
+
+    def _before_midnight(
+        self, claim: Spans, elapsed_ms: int, now_ms: int, cause: str
+    ) -> tuple[tuple[Fact, ...], int]:
+        """The part of this beat's elapsed time that lay before midnight belongs to the day that ended."""
+        before_ms = max(0, min(elapsed_ms, self.midnight_ms - self.credit.last_ms))
+        new_day, new_used_ms = self.day, self.day_used_ms
+        self.day, self.day_used_ms, self.midnight_ms = self._ended_day[0], self._ended_day[1], 0
+        grant = self.credit.grant(claim, before_ms, self._day_left_ms())
+        facts = self._granted(grant, now_ms, 0, []) + self._close(cause, now_ms)
+        self.day, self.day_used_ms = new_day, new_used_ms
+        return facts, elapsed_ms - before_ms
+
+    def _granted(self, grant: Grant, now_ms: int, frames: int, signals: list[str]) -> tuple[Fact, ...]:
+        if not grant.ms:
+            return ()
+        self.stretch.add(grant.spans, now_ms, grant.elapsed_ms, frames, signals)
+        self.provisional = union(self.provisional, grant.spans)
+        self.day_used_ms += grant.ms
+        self.person.credited(grant.ms)
+        self.changed = True
+        if len(self.stretch.spans) > SPANS_MAX:
+            return self._close("tick", now_ms)
+        return ()
+
+    # Refusals and flags.
+
+    _FLAG_OF = {
+        Reason.NO_FRAMES: FlagKind.NO_FRAMES,
+        Reason.STALE: FlagKind.STALE_BEATS,
+        Reason.TOO_OFTEN: FlagKind.TOO_OFTEN,
+    }
+
+    def _refuse(self, reason: Reason, span: Span, now_ms: int, cause: str, ms: int | None = None) -> tuple[Fact, ...]:
+        self.why = reason
+        width_ms = span[1] - span[0] if ms is None else ms
+        ended = self.run.add(reason, span, width_ms, now_ms, self.lesson_id, cause)
+        facts: tuple[Fact, ...] = (ended,) if ended else ()
+        kind = self._FLAG_OF.get(reason)
+        if kind is not None:
+            facts += self._flag(kind, now_ms, cause, reason, span)
+        return facts
+
+    def _flag(self, kind: FlagKind, now_ms: int, cause: str, detail: str, span: Span = (0, 0)) -> tuple[Fact, ...]:
+        """Once per seat and kind: a flag points people somewhere, it does not count."""
+        if kind in self._flagged:
+            return ()
+        self._flagged.add(kind)
+        score = flags.SCORES[kind]
+        self.score += score
+        return (
+            Flagged(
+                lesson_id=self.lesson_id, at_ms=now_ms, cause=cause, flag=kind, score=score, detail=detail,
+                from_ms=span[0], to_ms=span[1],
+            ),
+        )  # fmt: skip
+
+    def _end_run(self, now_ms: int, cause: str) -> tuple[Fact, ...]:
+        ended = self.run.end(self.lesson_id, now_ms, cause)
+        return (ended,) if ended else ()
+
+    def _close(self, cause: str, now_ms: int) -> tuple[Fact, ...]:
+        """The open stretch becomes a fact."""
+        fact = self.stretch.close(self.lesson_id, self.day, self.policy.version, now_ms, cause)
+        if fact is None:
+            return ()
+        self.closed = (*self.closed, (fact.stretch, self.lesson_id, fact.spans, fact.day))
+        self.changed = True
+        return (fact,)
+
+    def stored(self, stretch: int, seq: int) -> None:
+        """The journal committed everything up to this stretch and beat."""
+        self.closed = tuple(item for item in self.closed if item[0] > stretch)
+        self.stored_seq = max(self.stored_seq, seq)
+
+    # What others may know.
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        """All that a reconnect needs; the caller clears `changed` when it is durable.
+
+        After `leave` a pending check stands frozen: its window waits for the socket to come back.
+        """
+        person = self.person
+        offset_ms = person.offset_ms
+        check = person.check
+        return Snapshot(
+            learner_id=self.learner_id, lesson_id=self.lesson_id, fence=self.fence, seq=self.seq,
+            at_redis_ms=self.at_ms + offset_ms, position_ms=self.position_ms, playing=self.credit.playing,
+            day=self.day, day_used_ms=self.day_used_ms, slack_ms=self.credit.slack_ms,
+            stretch=self.stretch.number, open_spans=self.stretch.spans,
+            open_from_redis_ms=self.stretch.began_ms + offset_ms, closed=self.closed,
+            check_number=person.number, decided_number=person.decided_number,
+            decided_passed=person.decided_passed, decided_redis_ms=person.decided_redis_ms,
+            credited_since_check_ms=person.since_ms, next_check_ms=person.next_ms,
+            pending=check.pending(now_ms, offset_ms, frozen=self.state == "left") if check else None,
+            checks_decided=person.decided_count, checks_missed=person.missed_count, score=self.score,
+            instruction_version=self.instruction_version, must_check=person.must, stopped=person.stopped,
+            due=person.due, takeovers=self.takeovers,
+        )  # fmt: skip
+
+    @property
+    def total_ms(self) -> int:
+        """Counted of this lesson: provisional, waiting and final."""
+        return total(self.credit.covered)
+
+    def view(self) -> View:
+        barred = self._barred()
+        why = barred or self.why or ("" if self.credit.playing else Reason.NOT_PLAYING)
+        return View(
+            total_ms=self.total_ms, final_ms=self.final_ms, day_ms=self.day_used_ms, counting=not why,
+            why=str(why), complete=self.complete, short_ms=self.short_ms,
+            nonce=nonce_of(self.dialogue.seed, self.seq), go_on=not self.person.blocks,
+        )  # fmt: skip
