@@ -309,4 +309,3 @@ def _bursts(request: web.Request, case: queries.CaseView) -> list[dict]:
         }
         for burst in case.bursts
     ]
-

@@ -175,7 +175,11 @@ def seat(_: Translate, row: SeatRow) -> str:
     device = _("设备 %(id)s") % {"id": row.device_id[:6]}
     if row.taken_over:
         return _("%(device)s 接过学习") % {"device": device}
-    return _("%(device)s 断线后继续") % {"device": device} if row.resumed else _("%(device)s 开始学习") % {"device": device}
+    return (
+        _("%(device)s 断线后继续") % {"device": device}
+        if row.resumed
+        else _("%(device)s 开始学习") % {"device": device}
+    )
 
 
 def signal(_: Translate, row: SignalRow) -> str:

@@ -241,9 +241,7 @@ async def case_view(conn, institution_id: int, case_id: int) -> CaseView | None:
     lesson_id, duration_ms = values.pop("lesson_id"), values.pop("duration_ms")
     row = QueueRow(**values)
     causes = await _causes(conn, case_id)
-    photo = (
-        await conn.execute(select(enrolments).where(enrolments.c.learner_id == row.learner_id))
-    ).one_or_none()
+    photo = (await conn.execute(select(enrolments).where(enrolments.c.learner_id == row.learner_id))).one_or_none()
     return CaseView(
         row=row,
         lesson_id=lesson_id,
@@ -271,9 +269,7 @@ async def _causes(conn, case_id: int) -> tuple[CauseRow, ...]:
     return tuple(CauseRow(**row) for row in (await conn.execute(statement)).mappings().all())
 
 
-async def _bursts(
-    conn, learner_id: int, lesson_id: int, causes: tuple[CauseRow, ...]
-) -> tuple[BurstRow, ...]:
+async def _bursts(conn, learner_id: int, lesson_id: int, causes: tuple[CauseRow, ...]) -> tuple[BurstRow, ...]:
     """Tries of the causing checks and of all other checks of this lesson, newest first."""
     named = [row.cause.removeprefix("check:") for row in causes if row.cause.startswith("check:")]
     statement = (

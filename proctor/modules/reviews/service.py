@@ -23,6 +23,7 @@ from proctor.modules.audit.service import append_audit
 from proctor.modules.reviews.queries import CaseDecision, case_spans, decisions_of
 from proctor.modules.reviews.tables import cases, decisions
 from proctor.modules.study import ledger
+from proctor.modules.study.tables import ledger as study_ledger
 from proctor.ports import Database, Inbox, InstructionReady
 
 REASON_CHARS_MIN = 4
@@ -109,7 +110,7 @@ class Reviews:
         spans = normalise(decision.spans)
         concerned = await case_spans(conn, case.id)
         if decision.action == "propose":
-            _check_spans(spans, concerned.get(case.lesson_id, ()))
+            await _check_spans(conn, case, spans)
         elif decision.action == "confirm":
             assert proposal is not None, "the table lets nobody confirm without a proposal"
             spans = proposal.spans
@@ -130,7 +131,7 @@ class Reviews:
         changed = await conn.execute(
             update(cases)
             .where(cases.c.id == case.id, cases.c.version == case.version)
-            .values(status=step.status, outcome=step.outcome, version=case.version + 1, updated_ms=now_ms)
+            .values(status=str(step.status), outcome=step.outcome, version=case.version + 1, updated_ms=now_ms)
         )
         assert changed.rowcount == 1, "the case row was read in this very write transaction"
         voided_ms = total(spans) if step.outcome == "upheld" else 0
@@ -151,15 +152,11 @@ class Reviews:
         """
         instructions = []
         if void:
-            instructions.append(
-                await self._change(conn, case, case.lesson_id, "void", void, decision_id, now_ms)
-            )
+            instructions.append(await self._change(conn, case, case.lesson_id, "void", void, decision_id, now_ms))
         for lesson_id, spans in concerned.items():
             rest = subtract(spans, void) if lesson_id == case.lesson_id else spans
             if rest:
-                instructions.append(
-                    await self._change(conn, case, lesson_id, "accept", rest, decision_id, now_ms)
-                )
+                instructions.append(await self._change(conn, case, lesson_id, "accept", rest, decision_id, now_ms))
         return instructions
 
     async def _change(
@@ -209,9 +206,13 @@ async def review_persons(conn, institution_id: int) -> int:
     return 1 if policy.get("review_persons") == 1 else 2
 
 
-def _step(case, account_id: int, decision: Decision, proposal: CaseDecision | None, persons: int):
-    """The table's answer, as status and outcome; a refusal becomes an exception with words."""
-    raise NotImplementedError  # replaced below once core.review is read
+def _step(case, account_id: int, decision: Decision, proposal: CaseDecision | None, persons: int) -> review.Step:
+    """The table's answer; a refusal becomes an exception with words."""
+    standing = proposal.by_account_id if proposal is not None and case.status == "proposed" else 0
+    found = review.step(case.status, decision.action, by_account_id=account_id, proposer_id=standing, persons=persons)
+    if isinstance(found, review.NotPossible) or decision.action == review.CaseInput.CAUSE:
+        raise Refused(found.why if isinstance(found, review.NotPossible) else "not_possible")
+    return found
 
 
 def _check_words(decision: Decision) -> None:
@@ -222,8 +223,17 @@ def _check_words(decision: Decision) -> None:
         raise Refused("reason_long", chars=REASON_CHARS_MAX)
 
 
-def _check_spans(spans: Spans, concerned: Spans) -> None:
-    if not spans or total(spans) == 0:
+async def _check_spans(conn, case, spans: Spans) -> None:
+    """A proposal names at least one stretch that was granted in this lesson and is not void already."""
+    if not spans:
         raise Refused("spans_missing")
     if len(spans) > SPANS_MAX:
+        raise Refused("spans_wrong")
+    granted = select(study_ledger.c.from_ms, study_ledger.c.to_ms).where(
+        study_ledger.c.learner_id == case.learner_id,
+        study_ledger.c.lesson_id == case.lesson_id,
+        study_ledger.c.status != "void",
+    )
+    rows = normalise((a, b) for a, b in (await conn.execute(granted)).all())
+    if subtract(spans, rows):
         raise Refused("spans_wrong")
