@@ -5,7 +5,7 @@ from __future__ import annotations
 from proctor.core.facts import Reason, Span
 from proctor.core.wire import Beat
 
-SEEK_TOLERANCE_MS = 1_500  # players report positions a little past the edge they stopped at
+SEEK_TOLERANCE_MS = 1_500  # players report positions a little past where they stopped
 FRAMES_CLAIM_MS = 5_000  # shorter stretches may honestly present nothing (a seek, a stall)
 
 
@@ -22,10 +22,10 @@ def absent(beat: Beat, claim_ms: int) -> Reason | None:
     return None
 
 
-def misplaced(span: Span, edge_ms: int, duration_ms: int) -> Reason | None:
+def misplaced(span: Span, reach_ms: int, duration_ms: int) -> Reason | None:
     """Does the claim begin where the learner cannot be yet, or after the end?"""
     if span[0] >= duration_ms:
         return Reason.BEYOND_END
-    if span[0] > edge_ms + SEEK_TOLERANCE_MS:
+    if span[0] > reach_ms + SEEK_TOLERANCE_MS:
         return Reason.SEEK_AHEAD
     return None

@@ -13,7 +13,7 @@ from proctor.core.credit import Credit, Grant
 from proctor.core.dialogue import Dialogue, nonce_of
 from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
 from proctor.core.inputs import Draw, Opening, Snapshot
-from proctor.core.intervals import total, union
+from proctor.core.intervals import edge, total, union
 from proctor.core.person import Person
 from proctor.core.policy import Policy
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
@@ -44,7 +44,7 @@ class Seat:
         "due_ms", "durable_seq", "stored_seq", "changed", "lost", "held", "dialogue", "credit", "person",
         "stretch", "run", "provisional", "final_ms", "complete", "day", "day_end_ms", "day_used_ms", "midnight_ms",
         "position_ms", "closed", "short_ms", "why", "state", "instruction_version", "takeovers", "score",
-        "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day",
+        "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day", "reach_ms",
     )  # fmt: skip
 
     def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int = 10_000) -> None:
@@ -76,6 +76,7 @@ class Seat:
         self.score = base.score if base else 0
         self.at_ms = now_ms  # of the newest accepted beat
         self.complete = self._is_complete()
+        self.reach_ms = edge(opening.covered)  # furthest position that was reached by playing on
         self._base = base if opening.resumed else None
         self._cap_told = False
         self._flagged: set[FlagKind] = set()

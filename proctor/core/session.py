@@ -26,7 +26,7 @@ from proctor.core.facts import (
     Stopped,
 )  # fmt: skip
 from proctor.core.inputs import Draw, Instruction, Licence, Opening, Verdict
-from proctor.core.intervals import clip, edge, normalise, subtract, total, union
+from proctor.core.intervals import clip, normalise, subtract, total, union
 from proctor.core.person import FAR_MS
 from proctor.core.policy import Policy
 from proctor.core.seat import Seat, View
@@ -78,8 +78,7 @@ class Session(Seat):
         if base is None or base.lesson_id != self.lesson_id or not base.playing or not spans:
             return ()
         elapsed_ms = max(0, min(opening.now_redis_ms - base.at_redis_ms, self.policy.gap_ms_max))
-        edge_ms = edge(self.credit.covered)
-        placed = [s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s, edge_ms)]
+        placed = [s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s)]
         reason = self._barred()
         self.position_ms = min(position_ms, self.duration_ms)
         if reason is not None or not placed:
@@ -90,9 +89,8 @@ class Session(Seat):
         self._plan(now_ms)
         return facts + self._close("resume", now_ms)
 
-    @staticmethod
-    def _placed(span: Span, edge_ms: int) -> bool:
-        return span[0] <= edge_ms + claims.SEEK_TOLERANCE_MS
+    def _placed(self, span: Span) -> bool:
+        return claims.misplaced(span, self.reach_ms, self.duration_ms) is None
 
     # Beats.
 
@@ -134,6 +132,9 @@ class Session(Seat):
             self.why = ""
             return ()
         reason = self._reason(beat, claim[0], answered)
+        if claims.misplaced(claim[0], self.reach_ms, self.duration_ms) is None:
+            # Playing on is no seek, also where it earned nothing (too fast, beyond the cap).
+            self.reach_ms = max(self.reach_ms, claim[0][1])
         if reason is not None:
             self.credit.slack_ms = 0
             return self._refuse(reason, claim[0], now_ms, cause)
@@ -147,7 +148,7 @@ class Session(Seat):
         return (
             self._barred()
             or claims.absent(beat, span[1] - span[0])
-            or claims.misplaced(span, edge(self.credit.covered), self.duration_ms)
+            or claims.misplaced(span, self.reach_ms, self.duration_ms)
         )
 
     def _grant(self, beat: Beat, claim: Spans, elapsed_ms: int, now_ms: int, cause: str) -> tuple[Fact, ...]:
