@@ -1,0 +1,317 @@
+"""Every port in memory, faithful: for tests, simulations, and to say exactly what a port means.
+
+Only `Records` is missing here: its meaning is SQL (see `sql_records`), and SQLite in memory is as quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from proctor.adapters.clock import local_day
+from proctor.core.inputs import Verdict
+from proctor.core.lease import Granted, Holding, LeaseTable
+from proctor.errors import Refused
+from proctor.ports import (
+    Accepted,
+    Acquire,
+    Acquired,
+    CheckTicket,
+    FaceJob,
+    Holder,
+    Inbox,
+    Leases,
+    LeaseSync,
+    Message,
+    NotAccepted,
+    NotAcquired,
+    UploadAccepted,
+    VerdictReady,
+)  # fmt: skip
+
+LEFT_OVER_MS = 5_000
+
+
+class ManualClock:
+    """`ports.Clock` that moves only when a test says so."""
+
+    def __init__(self, now_ms: int = 1_790_000_000_000) -> None:
+        self._now_ms = now_ms
+        self.offset_ms = 0
+
+    def advance(self, ms: int) -> None:
+        assert ms >= 0, "engine time never goes back"
+        self._now_ms += ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def redis_ms(self, engine_ms: int) -> int:
+        return engine_ms + self.offset_ms
+
+    def engine_ms(self, redis_ms: int) -> int:
+        return redis_ms - self.offset_ms
+
+    def observe(self, redis_ms: int) -> None:
+        self.offset_ms = redis_ms - self._now_ms
+
+    def day(self, engine_ms: int, zone: str) -> tuple[str, int]:
+        day, end_ms = local_day(self.redis_ms(engine_ms), zone)
+        return day, self.engine_ms(end_ms)
+
+
+def _holding(holder: Holder) -> Holding:
+    return Holding(
+        device_id=holder.device_id, page_id=holder.page_id, node=holder.node, device_kind=holder.device_kind
+    )
+
+
+def _holder(holding: Holding | None) -> Holder | None:
+    if holding is None:
+        return None
+    return Holder(
+        device_id=holding.device_id, page_id=holding.page_id, node=holding.node, device_kind=holding.device_kind
+    )
+
+
+class MemoryLeases:
+    """`ports.Leases` over the pure `LeaseTable`. `redis_ms` is the store's own time."""
+
+    def __init__(self, redis_ms: Callable[[], int]) -> None:
+        self.table = LeaseTable()
+        self._redis_ms = redis_ms
+        self._tickets: dict[str, int] = {}
+
+    async def acquire(self, request: Acquire) -> Acquired | NotAcquired:
+        now_ms = self._redis_ms()
+        answer = self.table.acquire(
+            request.learner_id, _holding(request.holder), request.lease_ms, now_ms, fence=request.fence,
+            first_keeps=request.first_keeps, force=request.force,
+        )  # fmt: skip
+        if isinstance(answer, Granted):
+            previous = _holder(answer.previous)
+            return Acquired(fence=answer.fence, snapshot=answer.snapshot, previous=previous, redis_ms=now_ms)
+        return NotAcquired(why=answer.why, holder=_holder(answer.holder), redis_ms=now_ms)
+
+    async def sync(self, items: Sequence[LeaseSync]) -> tuple[list[bool], int]:
+        now_ms = self._redis_ms()
+        held = [
+            self.table.sync(i.learner_id, i.fence, _holding(i.holder), i.lease_ms, i.snapshot, now_ms) for i in items
+        ]
+        return held, now_ms
+
+    async def release(self, learner_id: int, fence: int) -> bool:
+        return self.table.release(learner_id, fence, self._redis_ms())
+
+    async def reseed(self, learner_id: int, fence: int) -> int:
+        return self.table.reseed(learner_id, fence)
+
+    async def holder(self, learner_id: int) -> tuple[Holder, int] | None:
+        found = self.table.holder(learner_id, self._redis_ms())
+        holder = _holder(found[0]) if found else None
+        return (holder, found[1]) if found and holder else None
+
+    async def use_ticket(self, ticket_id: str, life_ms: int) -> bool:
+        now_ms = self._redis_ms()
+        if self._tickets.get(ticket_id, 0) > now_ms:
+            return False
+        self._tickets[ticket_id] = now_ms + life_ms
+        return True
+
+
+class _CheckRow(msgspec.Struct, kw_only=True):
+    learner_id: int
+    node: str
+    try_number: int
+    deadline_ms: int
+    cancelled: bool = False
+    digests: dict[int, str] = {}
+    accepted: dict[int, int] = {}
+    verdicts: dict[int, Verdict] = {}
+
+
+class MemoryChecks:
+    """`ports.Checks`."""
+
+    def __init__(self, redis_ms: Callable[[], int], inbox: Inbox) -> None:
+        self._redis_ms = redis_ms
+        self._inbox = inbox
+        self._rows: dict[str, _CheckRow] = {}
+
+    async def open(self, ticket: CheckTicket, left_ms: int, node: str) -> int:
+        now_ms = self._redis_ms()
+        row = self._rows.get(ticket.check_id)
+        if row is None:
+            row = self._rows[ticket.check_id] = _CheckRow(
+                learner_id=ticket.learner_id, node=node, try_number=0, deadline_ms=0
+            )
+        if not row.cancelled:
+            row.node, row.try_number, row.deadline_ms = node, ticket.try_number, now_ms + left_ms
+            row.learner_id = ticket.learner_id
+        return now_ms
+
+    async def cancel(self, check_id: str) -> None:
+        row = self._rows.get(check_id)
+        if row is None:
+            row = self._rows[check_id] = _CheckRow(learner_id=0, node="", try_number=0, deadline_ms=0)
+        row.cancelled = True
+
+    async def accept(self, ticket: CheckTicket, digest: str) -> Accepted | NotAccepted:
+        now_ms = self._redis_ms()
+        row, number = self._rows.get(ticket.check_id), ticket.try_number
+        if row is None:
+            return NotAccepted(why="unknown", redis_ms=now_ms)
+        if row.cancelled:
+            return NotAccepted(why="cancelled", redis_ms=now_ms)
+        if number in row.verdicts:
+            return NotAccepted(why="judged", redis_ms=now_ms)
+        if number in row.digests:
+            if row.digests[number] == digest:
+                return Accepted(fresh=False, redis_ms=now_ms)
+            return NotAccepted(why="other_bytes", redis_ms=now_ms)
+        if row.try_number != number:
+            return NotAccepted(why="closed", redis_ms=now_ms)
+        if now_ms > row.deadline_ms:
+            return NotAccepted(why="late", redis_ms=now_ms)
+        row.digests[number] = digest
+        row.accepted[number] = now_ms
+        message = UploadAccepted(
+            learner_id=ticket.learner_id, check_id=ticket.check_id, try_number=number, redis_ms=now_ms
+        )
+        await self._inbox.send(row.node, message)
+        return Accepted(fresh=True, redis_ms=now_ms)
+
+    async def accepted(self, check_id: str, try_number: int) -> int:
+        row = self._rows.get(check_id)
+        return row.accepted.get(try_number, 0) if row else 0
+
+    async def judge(self, verdict: Verdict) -> None:
+        row = self._rows.get(verdict.check_id)
+        if row is None:
+            row = self._rows[verdict.check_id] = _CheckRow(learner_id=0, node="", try_number=0, deadline_ms=0)
+        if verdict.try_number in row.verdicts:
+            return
+        row.verdicts[verdict.try_number] = verdict
+        await self._inbox.send(row.node, VerdictReady(learner_id=row.learner_id, verdict=verdict))
+
+    async def verdict(self, check_id: str, try_number: int) -> Verdict | None:
+        row = self._rows.get(check_id)
+        return row.verdicts.get(try_number) if row else None
+
+
+class MemoryJobs:
+    """`ports.Jobs`."""
+
+    def __init__(self, now_ms: Callable[[], int], *, jobs_max: int = 10_000) -> None:
+        self._now_ms = now_ms
+        self._jobs_max = jobs_max
+        self._number = 0
+        self._fresh: deque[tuple[str, FaceJob]] = deque()
+        self._taken: dict[str, tuple[FaceJob, int]] = {}
+        self._more = asyncio.Event()
+
+    async def put(self, job: FaceJob) -> bool:
+        if await self.waiting() >= self._jobs_max:
+            return False
+        self._number += 1
+        self._fresh.append((f"{self._number}-0", job))
+        self._more.set()
+        return True
+
+    async def take(self, worker: str, count: int, wait_ms: int) -> list[tuple[str, FaceJob]]:
+        if not self._fresh and not self._left_over():
+            self._more.clear()
+            try:
+                await asyncio.wait_for(self._more.wait(), wait_ms / 1_000)
+            except TimeoutError:
+                return []
+        now_ms = self._now_ms()
+        found = []
+        for receipt in self._left_over()[:count]:
+            job, _since = self._taken[receipt]
+            found.append((receipt, msgspec.structs.replace(job, deliveries=job.deliveries + 1)))
+        while self._fresh and len(found) < count:
+            found.append(self._fresh.popleft())
+        for receipt, job in found:
+            self._taken[receipt] = (job, now_ms)
+        return found
+
+    def _left_over(self) -> list[str]:
+        now_ms = self._now_ms()
+        return [receipt for receipt, (_job, since) in self._taken.items() if now_ms - since >= LEFT_OVER_MS]
+
+    async def done(self, receipts: Sequence[str]) -> None:
+        for receipt in receipts:
+            self._taken.pop(receipt, None)
+
+    async def waiting(self) -> int:
+        return len(self._fresh) + len(self._taken)
+
+
+class MemoryInbox:
+    """`ports.Inbox`; what is sent while nobody listens is lost, as with pub/sub."""
+
+    def __init__(self) -> None:
+        self.leases: Leases | None = None
+        self._queues: dict[str, list[asyncio.Queue[Message]]] = {}
+
+    async def send(self, node: str, message: Message) -> None:
+        for queue in self._queues.get(node, []):
+            queue.put_nowait(message)
+
+    async def send_to_learner(self, learner_id: int, message: Message) -> None:
+        assert self.leases is not None, "the inbox was wired without leases"
+        found = await self.leases.holder(learner_id)
+        if found is not None:
+            await self.send(found[0].node, message)
+
+    async def messages(self, node: str) -> AsyncIterator[Message]:
+        queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._queues.setdefault(node, []).append(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._queues[node].remove(queue)
+
+
+class MemoryEvidence:
+    """`ports.Evidence`."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def put(self, data: bytes, *, kind: str, institution_id: int, learner_id: int) -> str:
+        evidence_id = secrets.token_hex(16)
+        self.blobs[evidence_id] = bytes(data)
+        return evidence_id
+
+    async def get(self, evidence_id: str) -> bytes:
+        if evidence_id not in self.blobs:
+            raise Refused("evidence_gone")
+        return self.blobs[evidence_id]
+
+    async def delete(self, evidence_id: str) -> None:
+        self.blobs.pop(evidence_id, None)
+
+
+class MemoryNodes:
+    """`ports.Nodes`."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._rows: dict[str, tuple[dict[str, Any], int]] = {}
+
+    async def beat(self, name: str, kind: str, admin_port: int, pid: int) -> None:
+        row = {"name": name, "kind": kind, "admin_port": admin_port, "pid": pid}
+        self._rows[name] = (row, self._now_ms())
+
+    async def all(self) -> list[dict[str, Any]]:
+        now_ms = self._now_ms()
+        found = [row for row, since in self._rows.values() if now_ms - since < 10_000]
+        return sorted(found, key=lambda row: (row["kind"], row["name"]))

@@ -1,0 +1,79 @@
+"""One place for connections to Redis or Valkey: explicit limits, scripts from files, errors translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from proctor.errors import Unavailable
+
+LUA = Path(__file__).parent / "lua"
+CONNECTIONS_MAX = 32
+CONNECT_S = 2.0
+OPERATION_S = 2.0
+
+
+def connect(url: str) -> aioredis.Redis:
+    """A pool that opens nothing yet. One quick retry heals a connection that a restart has closed."""
+    return aioredis.Redis.from_url(
+        url,
+        max_connections=CONNECTIONS_MAX,
+        socket_connect_timeout=CONNECT_S,
+        socket_timeout=OPERATION_S,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 1),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        decode_responses=False,
+        protocol=3,
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Whatever the client raises means that Redis does not answer now."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise Unavailable("redis", type(error).__name__) from None
+
+
+@lru_cache(maxsize=32)
+def _source(name: str) -> str:
+    return (LUA / f"{name}.lua").read_text("utf-8")
+
+
+class Scripts:
+    """Lua scripts by file name; loaded at first use, and again after a restart of the store."""
+
+    def __init__(self, client: aioredis.Redis) -> None:
+        self._client = client
+        self._scripts: dict[str, Any] = {}
+
+    async def run(self, name: str, keys: list[str], args: list[Any]) -> Any:
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = self._client.register_script(_source(name))
+        with translated():
+            return await script(keys=keys, args=args)
+
+
+def text(value: bytes | str | None) -> str:
+    if value is None:
+        return ""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+async def redis_time_ms(client: aioredis.Redis) -> int:
+    """Redis TIME, the only time that crosses processes."""
+    with translated():
+        seconds, micros = await client.time()
+    return int(seconds) * 1_000 + int(micros) // 1_000

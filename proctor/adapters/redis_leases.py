@@ -1,0 +1,101 @@
+"""Leases and snapshots in Redis: the Lua scripts do what `core.lease` says, many items a call."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import redis.asyncio as aioredis
+
+from proctor.adapters.redis_client import Scripts, redis_time_ms, text, translated
+from proctor.core.snapshot import decode_snapshot
+from proctor.ports import Acquire, Acquired, Holder, LeaseSync, NotAcquired
+
+ITEMS_MAX = 500  # of one call: a longer script would hold the others up
+
+
+class RedisLeases:
+    """`ports.Leases`. Keys of one learner carry the tag of its bucket, so a call stays within one slot."""
+
+    def __init__(self, client: aioredis.Redis, *, buckets: int = 64, snapshot_keep_ms: int = 86_400_000) -> None:
+        self._client = client
+        self._scripts = Scripts(client)
+        self._buckets = buckets
+        self._keep_ms = snapshot_keep_ms
+
+    def _lease(self, learner_id: int) -> str:
+        return f"zx:lease:{{{learner_id % self._buckets}}}:{learner_id}"
+
+    def _snapshot(self, learner_id: int) -> str:
+        return f"zx:snap:{{{learner_id % self._buckets}}}:{learner_id}"
+
+    async def acquire(self, request: Acquire) -> Acquired | NotAcquired:
+        holder = request.holder
+        answer = await self._scripts.run(
+            "acquire",
+            [self._lease(request.learner_id), self._snapshot(request.learner_id)],
+            [
+                holder.device_id, holder.page_id, holder.node, holder.device_kind, request.lease_ms,
+                "" if request.fence is None else request.fence, int(request.first_keeps), int(request.force),
+                self._keep_ms,
+            ],
+        )  # fmt: skip
+        now_ms, word = int(answer[0]), text(answer[1])
+        other = _holder(answer[-4:])
+        if word != "granted":
+            return NotAcquired(why=word, holder=other, redis_ms=now_ms)  # type: ignore[arg-type]
+        raw = answer[3]
+        return Acquired(
+            fence=int(answer[2]), snapshot=decode_snapshot(raw) if raw else None, previous=other, redis_ms=now_ms
+        )
+
+    async def sync(self, items: Sequence[LeaseSync]) -> tuple[list[bool], int]:
+        by_bucket: dict[int, list[int]] = defaultdict(list)
+        for index, item in enumerate(items):
+            by_bucket[item.learner_id % self._buckets].append(index)
+        held = [False] * len(items)
+        now_ms = 0
+        for indexes in by_bucket.values():
+            for start in range(0, len(indexes), ITEMS_MAX):
+                part = indexes[start : start + ITEMS_MAX]
+                answer = await self._sync_bucket([items[index] for index in part])
+                now_ms = int(answer[0])
+                for index, word in zip(part, answer[1:], strict=True):
+                    held[index] = int(word) == 1
+        return held, now_ms or await redis_time_ms(self._client)
+
+    async def _sync_bucket(self, items: list[LeaseSync]) -> list:
+        keys: list[str] = []
+        args: list = [self._keep_ms]
+        for item in items:
+            keys += [self._lease(item.learner_id), self._snapshot(item.learner_id)]
+            holder = item.holder
+            args += [
+                item.fence, holder.device_id, holder.page_id, holder.node, holder.device_kind, item.lease_ms,
+                item.snapshot or b"",
+            ]  # fmt: skip
+        return await self._scripts.run("sync", keys, args)
+
+    async def release(self, learner_id: int, fence: int) -> bool:
+        return int(await self._scripts.run("release", [self._lease(learner_id)], [fence])) == 1
+
+    async def reseed(self, learner_id: int, fence: int) -> int:
+        return int(await self._scripts.run("reseed", [self._lease(learner_id)], [fence]))
+
+    async def holder(self, learner_id: int) -> tuple[Holder, int] | None:
+        with translated():
+            names = ["device", "page", "node", "kind", "fence", "expires"]
+            row = await self._client.hmget(self._lease(learner_id), names)
+        found = _holder(row[:4])
+        if found is None or int(row[5] or 0) <= await redis_time_ms(self._client):
+            return None
+        return found, int(row[4])
+
+    async def use_ticket(self, ticket_id: str, life_ms: int) -> bool:
+        with translated():
+            return bool(await self._client.set(f"zx:ticket:{ticket_id}", b"1", nx=True, px=max(1, life_ms)))
+
+
+def _holder(row: Sequence) -> Holder | None:
+    device, page, node, kind = (text(value) for value in row)
+    return Holder(device_id=device, page_id=page, node=node, device_kind=kind) if device else None
