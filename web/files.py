@@ -143,3 +143,8 @@ async def _folder(request: web.Request, lesson_id: int) -> str:
             known.clear()
         found = known[lesson_id] = (now_s, folder)
     return found[1]
+
+
+async def favicon(request: web.Request) -> web.StreamResponse:
+    """Browsers ask for this address whatever the page says."""
+    raise web.HTTPMovedPermanently("/static/favicon.svg")

@@ -1,0 +1,175 @@
+"""Upload of one burst of face pictures: bounded, checked, accepted by Redis TIME, encrypted, queued."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+from aiohttp import BodyPartReader, web
+
+from proctor.core.facts import Outcome
+from proctor.core.inputs import Verdict
+from proctor.errors import Refused, Unavailable
+from proctor.modules.privacy import service as privacy
+from proctor.ports import CheckTicket, FaceJob, NotAccepted, UploadAccepted
+from web import context
+
+log = structlog.get_logger("web")
+
+JPEG_MAGIC = b"\xff\xd8\xff"
+FIELD_BYTES_MAX = 2_048
+PARTS_MAX = 16
+SOURCES = ("camera", "file")
+# The form around the pictures may add so much to them.
+OVERHEAD_BYTES_MAX = 16_384
+
+
+@dataclass(slots=True)
+class Burst:
+    """What arrived. `frames` stand in the order of their field names."""
+
+    ticket: str = ""
+    source: str = "camera"
+    frames: dict[str, bytes] = field(default_factory=dict)
+
+    def pictures(self) -> list[bytes]:
+        return [self.frames[name] for name in sorted(self.frames)]
+
+    def digest(self) -> str:
+        """SHA-256 over all pictures with their lengths: the same burst sent again gives the same."""
+        found = hashlib.sha256(self.source.encode())
+        for picture in self.pictures():
+            found.update(len(picture).to_bytes(8, "big"))
+            found.update(picture)
+        return found.hexdigest()
+
+
+async def frames(request: web.Request) -> web.StreamResponse:
+    """POST /api/v1/checks/{check_id}/frames: 202, or why not (409 cancelled, 410 late, 413, 400, 403)."""
+    limits = context.deps(request).settings
+    if (request.content_length or 0) > limits.upload_bytes_max + OVERHEAD_BYTES_MAX:
+        raise Refused("too_large")
+    given = request.headers.get("X-Upload-Ticket", "")
+    ticket = _ticket(request, given) if given else None
+    burst = await _read(request, limits.upload_bytes_max, limits.upload_frames_max, has_ticket=bool(given))
+    if ticket is None:
+        ticket = _ticket(request, burst.ticket)
+    if not burst.frames:
+        raise Refused("no_frames")
+    return await _take(request, ticket, burst)
+
+
+def _ticket(request: web.Request, text: str) -> CheckTicket:
+    """The upload ticket, for exactly this check. Raises Refused: ticket_invalid."""
+    if not text or len(text) > FIELD_BYTES_MAX:
+        raise Refused("ticket_invalid")
+    ticket = context.deps(request).tickets.read_upload(text)
+    if ticket.check_id != request.match_info["check_id"]:
+        raise Refused("ticket_invalid")
+    return ticket
+
+
+async def _read(request: web.Request, bytes_max: int, frames_max: int, *, has_ticket: bool) -> Burst:
+    """Stream the parts with bounds; a picture before any ticket is not even read."""
+    if not request.content_type.startswith("multipart/"):
+        raise Refused("upload_wrong")
+    burst, total, parts = Burst(), 0, 0
+    try:
+        reader = await request.multipart()
+        async for part in reader:
+            parts += 1
+            if parts > PARTS_MAX or not isinstance(part, BodyPartReader):
+                raise Refused("upload_wrong")
+            name = part.name or ""
+            if name in ("ticket", "source"):
+                text = (await _bytes(part, FIELD_BYTES_MAX)).decode("utf-8")
+                setattr(burst, name, text)
+            elif len(name) == 6 and name.startswith("frame") and name[5] in "01234567":
+                if not has_ticket and not burst.ticket:
+                    raise Refused("ticket_invalid")
+                if len(burst.frames) >= frames_max:
+                    raise Refused("too_many_frames")
+                data = await _bytes(part, bytes_max - total)
+                if not data.startswith(JPEG_MAGIC):
+                    raise Refused("not_jpeg")
+                burst.frames[name] = data
+                total += len(data)
+            else:
+                raise Refused("upload_wrong")
+    except (ValueError, LookupError, AssertionError, web.HTTPBadRequest):
+        # aiohttp asserts on some malformed bodies; to the sender both mean the same.
+        raise Refused("upload_wrong") from None
+    if burst.source not in SOURCES:
+        raise Refused("upload_wrong")
+    return burst
+
+
+async def _bytes(part: BodyPartReader, bytes_max: int) -> bytes:
+    found = bytearray()
+    while chunk := await part.read_chunk(65_536):
+        found += chunk
+        if len(found) > bytes_max:
+            raise Refused("too_large")
+    return bytes(found)
+
+
+async def _take(request: web.Request, ticket: CheckTicket, burst: Burst) -> web.StreamResponse:
+    deps = context.deps(request)
+    async with deps.db.read() as conn:
+        consent = await privacy.face_consent(conn, ticket.learner_id)
+    if not consent:
+        raise Refused("no_consent")
+    accepted = await deps.checks.accept(ticket, burst.digest())
+    if isinstance(accepted, NotAccepted):
+        raise Refused(accepted.why)
+    if accepted.fresh:
+        try:
+            queued = await _queue(request, ticket, burst, accepted.redis_ms)
+        except Unavailable as gone:
+            log.warning("burst_not_queued", port=gone.port, check=ticket.check_id)
+            queued = False
+        if not queued:
+            # Whatever is not judged because of us must cost the learner nothing, and at once.
+            await deps.checks.judge(
+                Verdict(
+                    check_id=ticket.check_id, try_number=ticket.try_number, outcome=Outcome.OUR_FAULT,
+                    detail="queue_full", frames=len(burst.frames), source=burst.source,
+                )
+            )  # fmt: skip
+    body = {"accepted": True, "try_number": ticket.try_number}
+    return web.json_response(body, status=202)
+
+
+async def _queue(request: web.Request, ticket: CheckTicket, burst: Burst, redis_ms: int) -> bool:
+    """Encrypt, register with its deletion timer, queue, tell the gateway. False when the queue is full."""
+    deps = context.deps(request)
+    blob = msgspec.msgpack.encode(burst.pictures())
+    evidence_id = await deps.evidence.put(
+        blob, kind="burst", institution_id=ticket.institution_id, learner_id=ticket.learner_id
+    )
+    now_ms = context.now_ms()
+    async with deps.db.write() as conn:
+        await privacy.register_evidence(
+            conn, evidence_id=evidence_id, institution_id=ticket.institution_id,
+            learner_id=ticket.learner_id, kind="burst", check_id=ticket.check_id,
+            sha256=hashlib.sha256(blob).hexdigest(), now_ms=now_ms,
+            delete_after_ms=now_ms + deps.settings.evidence_keep_ms,
+        )  # fmt: skip
+    queued = await deps.jobs.put(
+        FaceJob(
+            check_id=ticket.check_id, try_number=ticket.try_number, learner_id=ticket.learner_id,
+            institution_id=ticket.institution_id, lesson_id=ticket.lesson_id, evidence_id=evidence_id,
+            enrol=ticket.enrol, source=burst.source, accepted_redis_ms=redis_ms,
+        )
+    )  # fmt: skip
+    if not queued:
+        # The register's timer deletes its row; the pictures themselves go now.
+        await deps.evidence.delete(evidence_id)
+        return False
+    message = UploadAccepted(
+        learner_id=ticket.learner_id, check_id=ticket.check_id, try_number=ticket.try_number, redis_ms=redis_ms
+    )
+    await deps.inbox.send_to_learner(ticket.learner_id, message)
+    return True

@@ -1,0 +1,69 @@
+"""What a learner reads about the record: keys of facts turned into sentences. Never blame, never jargon."""
+
+from __future__ import annotations
+
+
+def _n(text: str) -> str:
+    """Marks a sentence for extraction; it is translated where it is shown."""
+    return text
+
+
+KINDS = {
+    "final": _n("已生效"),
+    "provisional": _n("暂计"),
+    "waiting": _n("待人工核验"),
+    "withheld": _n("待核，暂不计入"),
+    "void": _n("已核减"),
+    "uncounted": _n("未计入"),
+}
+
+MEANINGS = {
+    "final": _n("核验已通过，这一段学时已经生效。"),
+    "provisional": _n("已计时。下一次核验通过后生效，不需要您做什么。"),
+    "waiting": _n("画面没有看清，已提交人工核验。这一段仍计入，确认后生效，您可以继续学习。"),
+    "withheld": _n("这一段之后的核验没有完成，暂不计入。可以重新观看补上，也可以申诉。"),
+    "void": _n("本段学时已核减。如有异议，可以申诉；也可以重新观看补上。"),
+    "uncounted": _n("这一段看过，但没有计入学时。可以重新观看补上；如有异议，可以申诉。"),
+}
+
+REASONS = {
+    "hidden": _n("页面不在前台"),
+    "blurred": _n("当时在使用其他窗口"),
+    "picture_in_picture": _n("以小窗方式播放"),
+    "not_playing": _n("没有在播放"),
+    "no_frames": _n("画面没有播放出来"),
+    "repeated": _n("这一段之前已计入，重复观看不再计"),
+    "too_fast": _n("播放得比实际时间快"),
+    "gap": _n("网络中断较久"),
+    "seek_ahead": _n("跳过了还没学的部分"),
+    "daily_cap": _n("已到当天上限"),
+    "unfiled": _n("课程尚未备案"),
+    "class_closed": _n("班级不在开放时间内"),
+    "check_open": _n("有一次核验还没有完成"),
+    "stale": _n("网络消息重复或过期"),
+    "too_often": _n("网络消息过于频繁"),
+    "hold": _n("系统繁忙，当时暂停了播放"),
+    "beyond_end": _n("超出了课程长度"),
+    "stopped": _n("本课已停止，等待人工核实"),
+}
+
+CHECK_KINDS = {"start": _n("开始核验"), "random": _n("途中核验"), "end": _n("结束核验")}
+
+OUTCOMES = {
+    "passed": _n("通过"),
+    "unclear": _n("没有看清，已提交人工核验"),
+    "missed": _n("没有在时间内完成"),
+    "mismatch": _n("与实名照片不一致，等待人工核实"),
+    "our_fault": _n("系统原因没有判定，不影响学时"),
+    "pending": _n("进行中"),
+    "cancelled": _n("已取消，不影响学时"),
+}
+
+ACTIONS = {
+    "accept": _n("人工核验：确认有效"),
+    "void": _n("人工核验：核减学时"),
+    "restore": _n("申诉处理：恢复学时"),
+}
+
+# In these an appeal makes sense; what counts already needs none.
+APPEALABLE = ("waiting", "withheld", "void", "uncounted")
