@@ -128,7 +128,9 @@ class Browser:
     async def page(self, *, context: str | None = None, new_window: bool = False) -> Page:
         """A new tab in front (or a new window); `context` from `profile()` has its own cookies."""
         extra = {"browserContextId": context} if context else {}
-        made = await self.call("Target.createTarget", url="about:blank", newWindow=new_window or bool(context), **extra)
+        made = await self.call(
+            "Target.createTarget", url="about:blank", newWindow=new_window or bool(context), **extra
+        )
         target = made["targetId"]
         session = (await self.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
         page = self._pages[session] = Page(self, target, session)
@@ -216,9 +218,7 @@ class Page:
         await asyncio.sleep(0.15)  # A sheet may still slide into its place.
         x, y = await self.js(probe)
         for kind in ("mousePressed", "mouseReleased"):
-            await self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     async def fill(self, selector: str, text: str) -> None:
         await self.until(f"document.querySelector({json.dumps(selector)})")

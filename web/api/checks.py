@@ -13,7 +13,7 @@ from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Refused, Unavailable
 from proctor.modules.privacy import service as privacy
-from proctor.ports import CheckTicket, FaceJob, NotAccepted, UploadAccepted
+from proctor.ports import CheckTicket, FaceJob, NotAccepted
 from web import context
 
 log = structlog.get_logger("web")
@@ -143,7 +143,7 @@ async def _take(request: web.Request, ticket: CheckTicket, burst: Burst) -> web.
 
 
 async def _queue(request: web.Request, ticket: CheckTicket, burst: Burst, redis_ms: int) -> bool:
-    """Encrypt, register with its deletion timer, queue, tell the gateway. False when the queue is full."""
+    """Encrypt, register with its deletion timer, queue. False when the queue is full."""
     deps = context.deps(request)
     blob = msgspec.msgpack.encode(burst.pictures())
     evidence_id = await deps.evidence.put(
@@ -168,8 +168,4 @@ async def _queue(request: web.Request, ticket: CheckTicket, burst: Burst, redis_
         # The register's timer deletes its row; the pictures themselves go now.
         await deps.evidence.delete(evidence_id)
         return False
-    message = UploadAccepted(
-        learner_id=ticket.learner_id, check_id=ticket.check_id, try_number=ticket.try_number, redis_ms=redis_ms
-    )
-    await deps.inbox.send_to_learner(ticket.learner_id, message)
     return True

@@ -217,6 +217,14 @@ export class Client extends Playback {
     this.port.send({ t: 'bye' });
   }
 
+  /**
+   * The page comes back from the browser's memory: the old socket is dead.
+   * @param {number} now
+   */
+  dropLineIfSeated(now) {
+    if (this.state === 'live' || this.state === 'opening' || this.state === 'dialing') this.dropLine(now);
+  }
+
   // Time.
 
   /** @param {number} now */

@@ -35,7 +35,15 @@ export class Outbox {
     this.told = [];
     /** @type {Draft[]} */
     this.queue = [];
-    this.welcome(0, '');
+    this.seq = 0; // newest beat sent on this connection
+    this.ack = 0;
+    this.durable = 0;
+    this.stored = 0;
+    this.nonce = '';
+    this.durableSentAt = 0; // when the newest durable beat was sent
+    this.newsAt = 0; // when it was last heard that one became durable
+    this.tokens = BURST;
+    this.tokensAt = 0;
   }
 
   /**
@@ -107,7 +115,9 @@ export class Outbox {
     const old = this.told.splice(0, TOLD_MAX / 2);
     const spans = normalise(/** @type {Span[]} */ (old.map((item) => item.span).filter(Boolean)));
     const last = old[old.length - 1];
-    this.told = spans.map((span) => ({ seq: last.seq, at: last.at, span, frames: 0 })).concat(this.told);
+    /** @type {Told[]} */
+    const merged = spans.map((span) => ({ seq: last.seq, at: last.at, span, frames: 0 }));
+    this.told = merged.concat(this.told);
   }
 
   /**

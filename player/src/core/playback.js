@@ -180,6 +180,15 @@ export class Playback extends Line {
     this.park(now, why);
   }
 
+  /**
+   * Another tab of this browser studies now.
+   * @param {number} now
+   */
+  yieldToTab(now) {
+    if (this.state === 'idle' || this.state === 'parked') return;
+    this.bye(now, 'tab');
+  }
+
   // Whether it plays.
 
   /** Why playback stands although it is wanted; "" when it may play. */

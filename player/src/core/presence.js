@@ -8,7 +8,9 @@ export class Presence {
     this.focused = true;
     this.pip = false;
     this.prompts = 0;
-    this.forget();
+    this.wasVisible = true;
+    this.wasFocused = true;
+    this.wasPip = false;
   }
 
   /** Why playback must stand: hidden, picture_in_picture, blurred or "". */

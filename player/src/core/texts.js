@@ -84,6 +84,7 @@ export const zh = {
   final_title: '播放已停止',
   final_text: '请刷新页面后继续。已学部分已经保存。',
   refresh: '刷新页面',
+  host_again: '请回到培训机构的 App，重新打开本课。已学部分已经保存。',
   media_title: '视频没有加载成功',
   media_text: '请检查网络后重试。已学部分不会丢失。',
   hijacked_title: '这个浏览器会改写视频播放',

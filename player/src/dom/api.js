@@ -4,12 +4,13 @@
  * @param {string} url
  * @param {string} csrf
  * @param {string} pageId
+ * @param {string} [ticket] of a host: it is exchanged for what the page plays, without a cookie
  * @returns {Promise<{ok: boolean, why: string, words: string, body: any}>} `why`: offline, login, refused
  */
-export async function fetchTicket(url, csrf, pageId) {
+export async function fetchTicket(url, csrf, pageId, ticket) {
   try {
     const answer = await fetch(url, {
-      method: 'POST', credentials: 'same-origin', body: JSON.stringify({ page_id: pageId }),
+      method: 'POST', credentials: 'same-origin', body: JSON.stringify(ticket ? { ticket } : { page_id: pageId }),
       headers: { 'Content-Type': 'application/json', 'X-CSRF': csrf },
     });
     const body = await answer.json().catch(() => null);

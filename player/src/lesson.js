@@ -1,0 +1,415 @@
+/** One mounted lesson: wires the machines to the browser and draws what they say. */
+
+import { Check } from './core/check.js';
+import { Client } from './core/client.js';
+import { clock as clockText, fill } from './core/format.js';
+import { zh } from './core/texts.js';
+import { fetchTicket, uploadFrames } from './dom/api.js';
+import { cameraAllowed, createCamera, shrink } from './dom/camera.js';
+import { now, startClock } from './dom/clock.js';
+import { Film } from './film.js';
+import { signals, watchPresence } from './dom/presence.js';
+import { createSocket } from './dom/socket.js';
+import { isReload, keep, kept, newPageId } from './dom/store.js';
+import { createTabs } from './dom/tabs.js';
+import { createCheckSheet } from './ui/check_sheet.js';
+import { button, say } from './ui/dom.js';
+import { createProgress } from './ui/progress.js';
+import { createSheets } from './ui/sheets.js';
+import { buildStage, loadControls, takeWishes } from './ui/stage.js';
+import { describe, sheetFor } from './ui/status.js';
+
+const PASSED_SHOWN_MS = 1400;
+const RESULT_SHOWN_MS = 6000;
+
+/**
+ * @typedef {object} Config
+ * @property {number} lesson_id
+ * @property {number} [duration_ms]
+ * @property {string} [poster]
+ * @property {string} [csrf]
+ * @property {string} [ticket_url]
+ * @property {boolean} [host] started by a host's ticket, without a cookie
+ * @property {string} [ticket] of the host; used up by the first start
+ * @property {() => Promise<string>} [renew] fetches another ticket of the host
+ * @property {import('./core/intervals.js').Span[]} [covered]
+ * @property {number} [total_ms]
+ * @property {boolean} [complete]
+ * @property {string} [lang]
+ * @property {string} [login_url]
+ * @property {string} [records_url]
+ * @property {{hls: string, mediaChrome: string}} [vendor]
+ */
+/** @typedef {{stage: HTMLElement, status: HTMLElement, progress: HTMLElement, sheets: HTMLElement}} Places */
+
+export class Lesson {
+  /**
+   * @param {Config} config
+   * @param {Places} places
+   * @param {string} base address of the player's modules
+   * @param {(name: string, detail: object) => void} emit
+   */
+  constructor(config, places, base, emit) {
+    this.config = config;
+    this.places = places;
+    this.emit = emit;
+    this.base = base;
+    /** @type {Object<string, string>} */
+    this.words = zh;
+    this.pageId = newPageId();
+    this.refusal = '';
+    this.capSeen = false;
+    this.drawing = false;
+    this.told = '';
+    /** @type {Array<() => void>} */
+    this.offs = [];
+    const text = (/** @type {any} */ key) => this.text(key);
+    if (!places.stage.id) places.stage.id = 'zx-stage';
+    this.client = new Client(this._port());
+    this.client.total = config.total_ms || 0;
+    this.client.covered = config.covered || [];
+    this.client.complete = Boolean(config.complete);
+    this.film = new Film(this.client, (config.vendor || { hls: '' }).hls, {
+      word: (key) => this.stage.word(this.text(key)), changed: () => this._changed(), press: () => this.press(),
+    });
+    this.film.duration = config.duration_ms || 0;
+    this.stage = buildStage(places.stage, this.film.video, {
+      poster: config.poster || '', lang: (config.lang || 'zh').slice(0, 2), text,
+    });
+    this.sheets = createSheets(this.stage.over);
+    this.progress = createProgress(places.progress, (percent, count) => fill(text('progress'), { percent, count }));
+    this.socket = createSocket({
+      opened: () => this.client.socketOpened(now()),
+      frame: (frame) => this._frame(frame),
+      closed: (code) => this.client.socketClosed(now(), code),
+    });
+    this.check = new Check(this._checkPort());
+    this.checkSheet = createCheckSheet(places.sheets, this.check, this._checkView());
+    this.camera = createCamera(this.checkSheet.mirror);
+    this.tabs = createTabs(() => this.client.yieldToTab(now()));
+  }
+
+  async start() {
+    const config = this.config;
+    if (config.lang && config.lang.slice(0, 2) === 'en') {
+      try {
+        this.words = (await import('./core/texts.en.js')).en;
+      } catch (error) {
+        // The Chinese sentences are always there.
+      }
+    }
+    this._listen();
+    const vendor = config.vendor || { hls: '', mediaChrome: '' };
+    const controls = await loadControls(vendor.mediaChrome, config.lang || 'zh-CN');
+    // Without our controls there are none at all rather than those that seek: the big button and the keyboard stay.
+    this.places.stage.classList.toggle('zx-bare', !controls);
+    this._goOn();
+  }
+
+  // Wiring.
+
+  /** @returns {import('./core/line.js').Port} */
+  _port() {
+    return {
+      look: () => this.film.look(),
+      random: Math.random,
+      signals,
+      dial: (url) => this.socket.dial(url),
+      send: (frame) => this.socket.send(frame),
+      hangup: () => this.socket.hangup(),
+      fetchTicket: () => {
+        this._fetchTicket();
+      },
+      play: () => this.film.play(),
+      pause: () => this.film.video.pause(),
+      seek: (ms) => this.film.seekTo(ms),
+      save: (saved) => keep(this.config.lesson_id, saved && Object.assign({ media: this.film.url }, saved)),
+      check: (push) => {
+        this._pending(push);
+      },
+      verdict: (frame) => this.check.verdict(now(), frame),
+      notice: (key) => this.stage.word(this.text(key)),
+      changed: () => this._changed(),
+    };
+  }
+
+  /** @returns {import('./core/check.js').CheckPort} */
+  _checkPort() {
+    return {
+      openCamera: () => {
+        this._openCamera();
+      },
+      closeCamera: () => this.camera.close(),
+      grab: () => {
+        this._grab();
+      },
+      upload: (push, frames, source) => {
+        uploadFrames(push, frames, source).then(
+          (answer) => this.check.uploaded(now(), answer.status, answer.code));
+      },
+      sheet: (id, state, why) => this.client.sheet(id, state, why),
+      changed: () => this._changed(),
+    };
+  }
+
+  _checkView() {
+    return {
+      text: (/** @type {any} */ key) => this.text(key),
+      now,
+      live: () => this.client.state === 'live',
+      opened: () => {
+        this.stage.leaveFull();
+        this.client.prompted(now(), true, document.hasFocus());
+      },
+      closed: () => this.client.prompted(now(), false, document.hasFocus()),
+      files: (/** @type {FileList} */ files) => {
+        const some = Array.prototype.slice.call(files, 0, 3);
+        Promise.all(some.map(shrink)).then((all) => this.check.picked(now(), all));
+      },
+    };
+  }
+
+  /** @param {any} frame */
+  _frame(frame) {
+    if (frame.t === 'welcome') this.film.duration = frame.duration_ms;
+    this.client.frame(now(), frame);
+    this.emit(frame.t, frame);
+  }
+
+  _listen() {
+    const client = this.client;
+    takeWishes(this.places.stage, {
+      play: () => {
+        this.press();
+      },
+      pause: () => client.pause(now()),
+      seek: (ms) => this.film.maySeek(ms),
+      rate: (permille) => this.film.mayRate(permille),
+      full: () => this._full(),
+    });
+    this.stage.play.addEventListener('click', () => {
+      this.press();
+    });
+    this.offs.push(startClock(this.base, () => this._tick()));
+    this.offs.push(watchPresence(this.film.video, {
+      change: (change) => client.presenceChanged(now(), change),
+      leave: () => client.leave(now()),
+      back: () => client.dropLineIfSeated(now()),
+      online: () => client.online(now()),
+    }));
+  }
+
+  // After a reload.
+
+  async _goOn() {
+    const saved = kept(this.config.lesson_id);
+    if (!saved || this.config.ticket || !isReload()) {
+      this._changed();
+      return;
+    }
+    if (!(await this.tabs.take(false))) {
+      this._changed();
+      return;
+    }
+    this.film.source(/** @type {any} */ (saved).media || '');
+    this.client.restore(now(), saved, saved.playing, false);
+  }
+
+  // The learner.
+
+  /** Any of the buttons that mean "study here". */
+  async press() {
+    const client = this.client;
+    const idle = client.state === 'idle' || client.state === 'parked';
+    // Within the gesture: phones let an element play later only if it was loaded by a tap.
+    if (!this.film.url) this.film.video.load();
+    if (idle && !(await this.tabs.take(client.trouble === 'tab'))) {
+      client.trouble = 'tab';
+      this._changed();
+      return;
+    }
+    const saved = client.state === 'idle' && !this.config.ticket ? kept(this.config.lesson_id) : null;
+    if (saved) {
+      this.film.source(/** @type {any} */ (saved).media || '');
+      client.restore(now(), saved, true, true);
+    } else client.press(now());
+  }
+
+  async _fetchTicket() {
+    const config = this.config;
+    /** @type {{ok: boolean, why: string, words: string, body: any}} */
+    let answer;
+    if (config.host) {
+      const ticket = config.ticket || (config.renew ? await config.renew().catch(() => '') : '');
+      answer = ticket ? await fetchTicket(config.ticket_url || '', '', this.pageId, ticket)
+        : { ok: false, why: 'login', words: this.text('host_again'), body: null };
+      if (answer.why !== 'offline') config.ticket = '';
+    } else answer = await fetchTicket(config.ticket_url || '', config.csrf || '', this.pageId);
+    this.refusal = answer.words;
+    if (answer.ok) {
+      this.film.source(answer.body.media);
+      this.client.ticket(now(), answer.body);
+    } else {
+      this.client.ticketFailed(now(), answer.why);
+      if (answer.why !== 'offline') this.tabs.release();
+    }
+  }
+
+  /** @returns {boolean} done here */
+  _full() {
+    const stage = this.places.stage;
+    if (/** @type {any} */ (stage).requestFullscreen && document.fullscreenEnabled) return false;
+    this.stage.toggleWebFull();
+    return true;
+  }
+
+  // The check.
+
+  /** @param {any} push */
+  async _pending(push) {
+    const eager = Boolean(push) && await cameraAllowed();
+    if (push && (!this.client.check || this.client.check.id !== push.id)) return;
+    this.check.pending(now(), push, eager);
+  }
+
+  async _openCamera() {
+    const client = this.client;
+    client.prompted(now(), true, document.hasFocus());
+    const why = await this.camera.open();
+    client.prompted(now(), false, document.hasFocus());
+    if (why === 'closed') return;
+    if (why) this.check.cameraFailed(why);
+    else this.check.cameraReady(now());
+  }
+
+  async _grab() {
+    const shot = await this.camera.grab();
+    if (shot.why) this.check.cameraFailed(shot.why);
+    else this.check.grabbed(now(), shot.frame);
+  }
+
+  // Time and drawing.
+
+  _tick() {
+    const at = now();
+    this.client.tick(at);
+    this.check.tick(at, this.client.state === 'live');
+    this.checkSheet.tick(at);
+    const shown = this.check.outcome === 'passed' ? PASSED_SHOWN_MS : RESULT_SHOWN_MS;
+    const closes = this.check.stage === 'result' && this.check.goOn;
+    if (closes && at - this.check.sentAt >= shown) this.check.close();
+    if (this.client.playing) this._drawProgress();
+  }
+
+  /** Many changes in one turn are drawn once. */
+  _changed() {
+    if (this.drawing) return;
+    this.drawing = true;
+    Promise.resolve().then(() => {
+      this.drawing = false;
+      if (this.check) this._draw();
+    });
+  }
+
+  _draw() {
+    const view = this.client.view();
+    const text = (/** @type {string} */ key) => this.text(key);
+    const said = describe(view, text, this.film.duration);
+    const status = this.places.status;
+    status.dataset.state = said.state;
+    status.dataset.why = said.why;
+    status.dataset.totalMs = String(view.total);
+    status.dataset.seq = String(view.ack);
+    const line = /** @type {HTMLElement} */ (status.firstElementChild || status.appendChild(document.createElement('span')));
+    if (!status.firstElementChild || status.childNodes[0] !== line) {
+      status.textContent = '';
+      status.appendChild(line);
+    }
+    say(line, said.text);
+    this._gap(status, said.gap);
+    const capped = view.why === 'daily_cap' && !this.capSeen;
+    if (capped && this.client.playing) this.client.pause(now());
+    this.sheets.show(this.film.broken ? this._brokenSheet() : sheetFor(view, text, this._actions(capped)));
+    const stands = !view.playing && !(view.want && view.state === 'live') && view.state !== 'ticket';
+    this.places.stage.classList.toggle('zx-standing', stands && !this.stage.over.firstChild);
+    this.places.stage.classList.toggle('zx-busy', view.want && !view.playing && view.state !== 'live');
+    this.checkSheet.draw();
+    this._drawProgress();
+    if (said.state !== this.told) {
+      this.told = said.state;
+      this.emit('state', { state: said.state, why: said.why, total_ms: view.total });
+    }
+    if (view.state === 'parked' || view.state === 'over') this.tabs.release();
+  }
+
+  /** @param {boolean} capped */
+  _actions(capped) {
+    return {
+      capped,
+      press: () => this.press(),
+      takeTab: () => {
+        this.client.trouble = 'tab';
+        this.press();
+      },
+      reload: () => window.location.reload(),
+      retry: () => this.client.press(now()),
+      capSeen: () => {
+        this.capSeen = true;
+        this.press();
+      },
+      loginUrl: this.config.host ? '' : this.config.login_url || '/login',
+      words: this.refusal,
+    };
+  }
+
+  _brokenSheet() {
+    return {
+      name: 'pause', key: 'media', title: this.text('media_title'), text: this.text('media_text'), loud: true,
+      act: {
+        act: 'retry', label: this.text('keeps_act'), press: () => {
+          this.film.again();
+          this.press();
+        },
+      },
+    };
+  }
+
+  /** @param {HTMLElement} status @param {number} gap */
+  _gap(status, gap) {
+    const there = status.querySelector('button');
+    if (there && gap < 0) there.remove();
+    if (there || gap < 0) return;
+    status.appendChild(button('fill', this.text('rest_act'), () => {
+      const view = describe(this.client.view(), (key) => this.text(key), this.film.duration);
+      this.client.seeked(now(), view.gap);
+      this.film.seekTo(view.gap);
+      this.press();
+    }));
+  }
+
+  _drawProgress() {
+    const view = this.client.view();
+    this.progress.draw(view.covered, view.counting && view.earns ? view.running : null, this.film.look().pos, this.film.duration);
+    this.places.progress.title = fill(this.text('position'), { at: clockText(this.film.look().pos) });
+  }
+
+  /** @param {string} key @returns {string} */
+  text(key) {
+    return this.words[key] || zhWords[key] || key;
+  }
+
+  destroy() {
+    this.client.bye(now(), 'left');
+    this.camera.close();
+    this.tabs.close();
+    this.offs.forEach((off) => off());
+    this.film.unload();
+    this.stage.leaveFull();
+    [this.places.stage, this.places.progress, this.places.sheets].forEach((place) => {
+      place.textContent = '';
+    });
+  }
+}
+
+/** @type {Object<string, string>} */
+const zhWords = zh;

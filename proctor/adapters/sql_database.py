@@ -1,0 +1,106 @@
+"""SQL for both halves: SQLAlchemy on SQLite (WAL) or PostgreSQL, explicit transactions, errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from proctor.errors import Unavailable
+
+BUSY_MS = 5_000
+POOL = 8
+POOL_WAIT_S = 5.0
+
+
+class SqlDatabase:
+    """`ports.Database`. SQLite: one write transaction at a time (BEGIN IMMEDIATE), readers beside it."""
+
+    def __init__(self, url: str) -> None:
+        self.url: URL = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine()
+
+    def _engine(self) -> AsyncEngine:
+        if not self.is_sqlite:
+            return create_async_engine(
+                self.url, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_WAIT_S, pool_pre_ping=True,
+                connect_args={"timeout": 5, "command_timeout": 30},
+            )  # fmt: skip
+        if self.url.database and self.url.database != ":memory:":
+            Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = create_async_engine(self.url, pool_size=POOL, pool_timeout=POOL_WAIT_S)
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one moment."""
+        async with self._transaction("") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Commits at a normal end, rolls back on any exception."""
+        async with self._transaction("IMMEDIATE") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, mode: str) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self.engine.connect() as conn:
+                if self.is_sqlite:
+                    await conn.execution_options(zx_begin=mode)
+                async with conn.begin():
+                    yield conn
+        except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as error:
+            raise Unavailable("sql", type(error).__name__) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("sql", "connection lost") from error
+            raise
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date; several processes may ask at once, one does it."""
+        from proctor.adapters.migrations import upgrade
+
+        url = self.url.set(drivername="sqlite" if self.is_sqlite else "postgresql+asyncpg")
+        if self.is_sqlite:
+            await asyncio.to_thread(upgrade, url)
+            return
+        async with self.engine.begin() as conn:
+            await conn.run_sync(lambda sync: upgrade(url, sync))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _set_up_sqlite(connection, _record) -> None:
+    """Stored must survive a power cut: FULL. Group commits keep it cheap."""
+    connection.isolation_level = None  # SQLAlchemy's "begin" event below starts transactions
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "cache_size=-16000",
+    ):  # fmt: skip
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection) -> None:
+    mode = connection.get_execution_options().get("zx_begin", "")
+    connection.exec_driver_sql(f"BEGIN {mode}".strip())
+
+
+def online_backup(source: Path, target: Path) -> None:
+    """A consistent copy of a SQLite database while it is in use."""
+    with sqlite3.connect(source) as from_db, sqlite3.connect(target) as to_db:
+        from_db.backup(to_db)

@@ -1,0 +1,84 @@
+"""What each stored fact does to checks, cases and lesson states; one journal transaction calls it in order."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select, update
+
+from proctor.core.facts import CheckDecided, CheckIssued, CheckTried, CheckUndecided, Completed, Fact, Outcome
+from proctor.modules.accounts.tables import accounts
+from proctor.modules.privacy.tables import evidence
+from proctor.modules.reviews.rules import CaseCall, case_of
+from proctor.modules.reviews.tables import case_causes, cases
+from proctor.modules.study.tables import checks, lesson_states
+
+
+async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
+    """Side tables of one fact. Ledger and rollups are not touched here."""
+    if isinstance(fact, CheckIssued):
+        await _check_issued(conn, learner_id, fact)
+    elif isinstance(fact, CheckTried):
+        where = checks.c.id == fact.check_id
+        await conn.execute(update(checks).where(where).values(tries=fact.try_number, detail=fact.detail[:64]))
+    elif isinstance(fact, CheckDecided):
+        values = {
+            "outcome": str(fact.outcome), "detail": fact.detail[:64], "tries": fact.tries, "decided_ms": fact.at_ms,
+        }  # fmt: skip
+        await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(**values))
+        if fact.review or fact.outcome is Outcome.MISMATCH:
+            await conn.execute(update(evidence).where(evidence.c.check_id == fact.check_id).values(held=True))
+    elif isinstance(fact, CheckUndecided):
+        outcome = "our_fault" if fact.why == "our_fault" else "cancelled"
+        values = {"outcome": outcome, "detail": fact.why[:64], "decided_ms": fact.at_ms}
+        await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(**values))
+    elif isinstance(fact, Completed):
+        await _touch_lesson(conn, learner_id, fact.lesson_id, fact.at_ms, completed=True)
+    call = case_of(fact)
+    if call is not None:
+        await _open_case(conn, learner_id, fact.lesson_id, call, fact.at_ms)
+
+
+async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
+    known = (await conn.execute(select(checks.c.id).where(checks.c.id == fact.check_id))).first()
+    if known is None:
+        row = {
+            "id": fact.check_id, "learner_id": learner_id, "lesson_id": fact.lesson_id, "number": fact.number,
+            "kind": str(fact.kind), "issued_ms": fact.at_ms,
+        }  # fmt: skip
+        await conn.execute(insert(checks).values(**row))
+
+
+async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_ms: int) -> None:
+    """One open case per learner, lesson and kind: more of the same joins it and moves its version."""
+    where = (
+        cases.c.learner_id == learner_id,
+        cases.c.lesson_id == lesson_id,
+        cases.c.kind == call.kind,
+        cases.c.status != "closed",
+    )
+    case_id = (await conn.execute(select(cases.c.id).where(*where))).scalar_one_or_none()
+    if case_id is None:
+        border = select(accounts.c.institution_id).where(accounts.c.id == learner_id)
+        institution_id = (await conn.execute(border)).scalar_one()
+        row = {
+            "institution_id": institution_id, "learner_id": learner_id, "lesson_id": lesson_id, "kind": call.kind,
+            "severity": call.severity, "opened_ms": at_ms, "updated_ms": at_ms,
+        }  # fmt: skip
+        case_id = (await conn.execute(insert(cases).values(**row))).inserted_primary_key[0]
+    else:
+        moved = {"version": cases.c.version + 1, "updated_ms": at_ms}
+        await conn.execute(update(cases).where(cases.c.id == case_id).values(**moved))
+    cause = {"case_id": case_id, "cause": call.cause[:64], "detail": call.detail, "at_ms": at_ms}
+    await conn.execute(insert(case_causes).values(**cause))
+
+
+async def touch_lesson(conn, learner_id: int, lesson_id: int, at_ms: int, position_ms: int) -> None:
+    """Where the learner is, for "continue"."""
+    await _touch_lesson(conn, learner_id, lesson_id, at_ms, position_ms=position_ms)
+
+
+async def _touch_lesson(conn, learner_id: int, lesson_id: int, at_ms: int, **values) -> None:
+    where = (lesson_states.c.learner_id == learner_id, lesson_states.c.lesson_id == lesson_id)
+    done = await conn.execute(update(lesson_states).where(*where).values(last_ms=at_ms, **values))
+    if done.rowcount == 0:
+        row = {"learner_id": learner_id, "lesson_id": lesson_id, "first_ms": at_ms, "last_ms": at_ms, **values}
+        await conn.execute(insert(lesson_states).values(**row))
