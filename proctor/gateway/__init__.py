@@ -1,1 +1,1 @@
-"""Bytes in, bytes out: the WebSocket server of the learners."""
+"""The WebSocket edge: bytes in, bytes out; tickets, limits, drain."""

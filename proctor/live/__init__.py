@@ -1,1 +1,1 @@
-"""The running half: sessions, leases, journal; it waits so that the rules need not."""
+"""The running half: everything that waits lives here and decides nothing; decisions are made in `core`."""

@@ -1,0 +1,146 @@
+"""One learner's socket: first frame, then beats; bounded in size, rate and unsent bytes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from proctor import errors
+from proctor.core import wire
+from proctor.errors import Refused
+from proctor.live.learner import Claim, Learner
+
+if TYPE_CHECKING:
+    from proctor.gateway.server import Gateway
+
+log = structlog.get_logger("socket")
+
+REASON_BYTES_MAX = 100  # a close frame carries at most 123
+CLOSE_GRACE_S = 2.0  # for the peer's answer to our close frame
+
+
+class Connection(WSListener):
+    """picows calls it; `send` and `close` are what the hub sees of it (`live.learner.Link`)."""
+
+    def __init__(self, gateway: Gateway, address: str, refuse: tuple[int, str] | None) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self.address = address
+        self._refuse = refuse
+        self._transport: WSTransport | None = None
+        self.learner: Learner | None = None
+        self.since_s = time.monotonic()
+        self.greeted = False
+        self.closing = False
+
+    # picows.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(
+            high=self._gateway.settings.send_buffer_bytes_max, low=0
+        )
+        self._gateway.joined(self)
+        if self._refuse is not None:
+            self.close(*self._refuse)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self.closing or transport.is_close_frame_sent:
+            return
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT and frame.fin:
+            if frame.payload_size > self._gateway.settings.frame_bytes_max:
+                self._bad("too large")
+            else:
+                self._text(frame.get_payload_as_memoryview())
+        elif kind == WSMsgType.CLOSE:
+            self.closing = True
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind not in (WSMsgType.PING, WSMsgType.PONG):
+            # Players send whole text frames; anything else is somebody else's program.
+            self._bad("not a text frame")
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._transport = None
+        self.closing = True
+        self._gateway.gone(self)
+        if self.learner is not None:
+            self._gateway.hub.disconnected(self.learner)
+
+    def pause_writing(self) -> None:
+        """The send buffer passed its limit: this reader is too slow to study with."""
+        self.close(errors.CLOSE_SLOW_READER, "slow reader")
+
+    # Frames.
+
+    def _text(self, data: memoryview) -> None:
+        try:
+            frame = wire.decode(data)
+        except wire.BadFrame:
+            self._bad("bad frame")
+            return
+        if isinstance(frame, wire.Start | wire.Resume):
+            self._hello(frame)
+        elif self.learner is None:
+            self._bad("no hello")
+        elif isinstance(frame, wire.Beat):
+            self._gateway.hub.beat(self.learner, frame)
+        elif isinstance(frame, wire.Sheet):
+            self._gateway.hub.sheet(self.learner, frame)
+        else:
+            self._gateway.hub.bye(self.learner)
+
+    def _hello(self, hello: wire.Start | wire.Resume) -> None:
+        if self.greeted:
+            self._bad("second hello")
+            return
+        self.greeted = True
+        if hello.v != wire.PROTOCOL_VERSION:
+            self.close(errors.CLOSE_VERSION, "version")
+            return
+        try:
+            claim = self._gateway.claim_of(hello)
+        except Refused as refused:
+            if isinstance(hello, wire.Start):
+                self.close(errors.CLOSE_TICKET, refused.code)
+            else:
+                self.close(errors.CLOSE_LOGIN_ENDED, refused.code)
+            return
+        self._gateway.hub.spawn(self._open(claim, hello))
+
+    async def _open(self, claim: Claim, hello: wire.Start | wire.Resume) -> None:
+        learner = await self._gateway.hub.open(claim, hello, self)
+        if learner is None:
+            return
+        self.learner = learner
+        if self._transport is None:
+            # The socket went away while its seat was opened.
+            self._gateway.hub.disconnected(learner)
+
+    def _bad(self, why: str) -> None:
+        self._gateway.hub.counts["bad_frames"] += 1
+        self.close(errors.CLOSE_PROTOCOL, why)
+
+    # Link.
+
+    def send(self, frame: wire.ServerFrame) -> None:
+        transport = self._transport
+        if transport is not None and not self.closing:
+            transport.send(WSMsgType.TEXT, wire.encode(frame))
+
+    def close(self, code: int, reason: str = "") -> None:
+        transport = self._transport
+        if transport is None or self.closing:
+            return
+        self.closing = True
+        transport.send_close(code, reason.encode()[:REASON_BYTES_MAX])
+        self._gateway.close_later(self, CLOSE_GRACE_S)
+
+    def abort(self) -> None:
+        """The peer did not answer our close frame in time."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)

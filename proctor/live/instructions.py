@@ -1,0 +1,63 @@
+"""Instructions: the way back from the record half into a running session. Pushed, or found at a seat update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from proctor import errors
+from proctor.core.inputs import Instruction
+from proctor.errors import Unavailable
+from proctor.live.learner import Learner
+from proctor.ports import Clock, Records
+
+if TYPE_CHECKING:
+    from proctor.live.hub import Hub
+
+log = structlog.get_logger("instructions")
+
+ENDS = {"blocked": errors.CLOSE_NOT_ALLOWED, "login_ended": errors.CLOSE_LOGIN_ENDED}
+
+
+class Instructions:
+    """Applies instructions in the order of their versions; a gap is filled from SQL first."""
+
+    def __init__(self, hub: Hub, records: Records, clock: Clock) -> None:
+        self._hub = hub
+        self._records = records
+        self._clock = clock
+
+    async def pushed(self, learner: Learner, instruction: Instruction) -> None:
+        """A push may be lost, late or doubled: versions tell."""
+        if instruction.version > learner.session.instruction_version:
+            await self.fetch(learner)
+
+    async def fetch(self, learner: Learner) -> None:
+        """Read and apply what this session does not know yet. When SQL is gone the next seat update tells."""
+        session = learner.session
+        try:
+            found = await self._records.instructions(session.learner_id, session.instruction_version)
+            totals = None
+            if any(one.lesson_id == session.lesson_id for one in found):
+                _covered, totals = await self._records.coverage(session.learner_id, session.lesson_id)
+        except Unavailable as gone:
+            log.warning("instructions_wait", port=gone.port)
+            return
+        for instruction in found:
+            if not learner.over:
+                self._apply(learner, instruction, totals.final_ms if totals else None)
+
+    def _apply(self, learner: Learner, instruction: Instruction, final_ms: int | None) -> None:
+        session = learner.session
+        facts = session.instruct(instruction, self._clock.now_ms())
+        if not facts:
+            return
+        self._hub.emit(learner, facts)
+        code = ENDS.get(instruction.action)
+        if code is not None:
+            self._hub.end(learner, instruction.action, code)
+        elif instruction.lesson_id == session.lesson_id:
+            if final_ms is not None:
+                session.final_ms = final_ms
+            self._hub.tell_ledger(learner, instruction.action, instruction.spans)

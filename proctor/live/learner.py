@@ -1,0 +1,77 @@
+"""One connected learner: the session, the socket, and the little that the running half remembers of them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Protocol
+
+import msgspec
+
+from proctor.core.inputs import Draw
+from proctor.core.session import Session
+from proctor.core.wire import ServerFrame
+from proctor.ports import Holder
+
+
+class Link(Protocol):
+    """The socket as the running half sees it. Neither method waits or raises."""
+
+    def send(self, frame: ServerFrame) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who and what a verified ticket or token names. `ticket_id` is "" for a resume."""
+
+    learner_id: int
+    lesson_id: int
+    class_id: int
+    institution_id: int
+    login_id: str
+    account_version: int
+    device_id: str
+    page_id: str
+    device_kind: str
+    host: bool
+    lease_ms: int
+    first_keeps: bool
+    ticket_id: str = ""
+    ticket_left_ms: int = 0
+
+
+class Learner:
+    """A welcomed session with its link. Times are engine milliseconds."""
+
+    __slots__ = (
+        "claim", "link", "session", "zone", "holder", "heard_ms", "renewed_ms", "state_ms", "offered", "trouble",
+        "resolving", "handover_ms", "handover_kind", "enrolled_now", "cap_ms", "over",
+    )  # fmt: skip
+
+    def __init__(self, claim: Claim, link: Link, session: Session, zone: str, node: str, now_ms: int) -> None:
+        self.claim = claim
+        self.link = link
+        self.session = session
+        self.zone = zone
+        self.holder = Holder(
+            device_id=claim.device_id, page_id=claim.page_id, node=node, device_kind=claim.device_kind
+        )
+        self.heard_ms = now_ms
+        self.renewed_ms = now_ms
+        self.state_ms = now_ms
+        self.offered = ("", 0)  # check id and try that the player was asked for
+        self.trouble = False  # something of ours failed while a check was pending
+        self.resolving = False
+        self.handover_ms = 0  # when the seat is given up with or without a last beat; 0: nobody asked
+        self.handover_kind = ""
+        self.enrolled_now = False
+        self.over = False  # left or lost: nothing more happens here
+
+
+def draw() -> Draw:
+    """Fresh dice: ids and nonces that nobody can guess."""
+    return Draw(secrets.token_hex(12), secrets.token_hex(8), secrets.randbits(32))
+
+
+def seed() -> int:
+    return secrets.randbits(63)

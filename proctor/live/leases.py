@@ -1,0 +1,82 @@
+"""Keeping leases alive and sessions durable: about once a second, many learners in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from proctor.core.snapshot import encode_snapshot
+from proctor.errors import Unavailable
+from proctor.live.learner import Learner
+from proctor.ports import Clock, Leases, LeaseSync
+
+log = structlog.get_logger("leases")
+
+
+class LeaseKeeper:
+    """Renews what is due and stores what changed. `lost(learner)`: a newer fence exists."""
+
+    def __init__(
+        self, leases: Leases, clock: Clock, *, every_ms: int, lost: Callable[[Learner], None],
+        gone: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._leases = leases
+        self._clock = clock
+        self._every_ms = every_ms
+        self._lost = lost
+        self._gone = gone
+        self.failures = 0
+        self.bytes_max = 0
+
+    async def run(self, stop: asyncio.Event, learners: Callable[[], Iterable[Learner]]) -> None:
+        while not stop.is_set():
+            await asyncio.sleep(self._every_ms / 1_000)
+            try:
+                await self.sync(self._due(learners()))
+            except Unavailable as error:
+                # Nothing becomes durable: players see it in their acks and pause themselves in time.
+                self.failures += 1
+                self._gone()
+                log.warning("leases_wait", port=error.port, failures=self.failures)
+
+    def _due(self, learners: Iterable[Learner]) -> list[Learner]:
+        now_ms = self._clock.now_ms()
+        return [
+            one
+            for one in learners
+            if not one.over and (one.session.changed or now_ms - one.renewed_ms >= one.claim.lease_ms // 3)
+        ]
+
+    async def sync(self, learners: list[Learner]) -> None:
+        """Raises Unavailable; then the sessions still count as changed."""
+        if not learners:
+            return
+        now_ms = self._clock.now_ms()
+        items, seqs = [], []
+        for one in learners:
+            session = one.session
+            data = encode_snapshot(session.snapshot(now_ms)) if session.changed else None
+            session.changed = False
+            self.bytes_max = max(self.bytes_max, len(data or b""))
+            seqs.append(session.seq)
+            items.append(
+                LeaseSync(
+                    learner_id=session.learner_id, fence=session.fence, holder=one.holder,
+                    lease_ms=one.claim.lease_ms, snapshot=data,
+                )
+            )  # fmt: skip
+        try:
+            held, redis_ms = await self._leases.sync(items)
+        except Unavailable:
+            for one, item in zip(learners, items, strict=True):
+                one.session.changed = one.session.changed or item.snapshot is not None
+            raise
+        self._clock.observe(redis_ms)
+        for one, seq, mine in zip(learners, seqs, held, strict=True):
+            if mine:
+                one.renewed_ms = now_ms
+                one.session.durable_seq = max(one.session.durable_seq, seq)
+            elif not one.session.lost:
+                self._lost(one)

@@ -1,0 +1,190 @@
+"""From a verified claim to an open seat: lease, handover, seat in SQL, reseed when Redis lost its data."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import structlog
+
+from proctor import errors
+from proctor.core.inputs import Opening
+from proctor.errors import Unavailable
+from proctor.live.learner import Claim, seed
+from proctor.ports import (
+    Acquire,
+    Acquired,
+    Clock,
+    HandoverAsked,
+    Holder,
+    Inbox,
+    Leases,
+    LeaseTaken,
+    NotAcquired,
+    OpenSeat,
+    Records,
+    SeatOpened,
+    SeatRefused,
+)  # fmt: skip
+
+log = structlog.get_logger("opening")
+
+ASK_EVERY_MS = 50
+STALE_TRIES = 4
+GROUP_MAX = 200
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """The seat was not opened: close with this code and these words."""
+
+    code: int
+    why: str
+    device: str = ""
+    at_ms: int = 0
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    opening: Opening
+    seat: SeatOpened
+
+
+REFUSALS = {
+    "login_ended": errors.CLOSE_LOGIN_ENDED,
+    "account_changed": errors.CLOSE_LOGIN_ENDED,
+    "blocked": errors.CLOSE_NOT_ALLOWED,
+    "not_on_roster": errors.CLOSE_NOT_ALLOWED,
+    "no_lesson": errors.CLOSE_NOT_ALLOWED,
+}
+
+
+class SeatDesk:
+    """Opens committed in groups: a reconnect storm costs a few transactions, not thousands."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._queue: list[tuple[OpenSeat, asyncio.Future]] = []
+        self._task: asyncio.Task | None = None
+
+    async def open(self, request: OpenSeat) -> SeatOpened | SeatRefused:
+        future = asyncio.get_running_loop().create_future()
+        self._queue.append((request, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain(), name="open seats")
+        return await future
+
+    async def _drain(self) -> None:
+        while self._queue:
+            group, self._queue = self._queue[:GROUP_MAX], self._queue[GROUP_MAX:]
+            try:
+                answers = await self._records.open_seats([request for request, _future in group])
+            except Unavailable as gone:
+                for _request, future in group:
+                    if not future.done():
+                        future.set_exception(Unavailable(gone.port))
+                continue
+            for (_request, future), answer in zip(group, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+
+class Opener:
+    """The open flow of section 4 of the design. Raises Unavailable."""
+
+    def __init__(
+        self, leases: Leases, records: Records, inbox: Inbox, clock: Clock, *, node: str, handover_ms: int
+    ) -> None:
+        self._leases = leases
+        self._desk = SeatDesk(records)
+        self._inbox = inbox
+        self._clock = clock
+        self._node = node
+        self._handover_ms = handover_ms
+
+    async def open(self, claim: Claim, fence: int | None) -> Opened | Closing:
+        """`fence`: what a resume presents, None for a start."""
+        if fence is None and not await self._leases.use_ticket(claim.ticket_id, claim.ticket_left_ms):
+            return Closing(code=errors.CLOSE_TICKET, why="ticket_used")
+        rival: Holder | None = None
+        for attempt in range(STALE_TRIES):
+            acquired = await self._acquire(claim, fence if attempt == 0 else None)
+            if isinstance(acquired, NotAcquired):
+                return self._not_acquired(acquired)
+            self._clock.observe(acquired.redis_ms)
+            rival = rival or acquired.previous
+            seat = await self._open_seat(claim, fence is not None, acquired)
+            if isinstance(seat, SeatOpened):
+                await self._tell(claim, rival, acquired)
+                return Opened(opening=self._opening(claim, fence is not None, acquired, seat, rival), seat=seat)
+            if seat.why != "stale":
+                await self._leases.release(claim.learner_id, acquired.fence)
+                return Closing(code=REFUSALS[seat.why], why=seat.why)
+            # Redis forgot: lift its fence above the stored one and take a new one as the same page.
+            await self._leases.reseed(claim.learner_id, seat.stored_fence)
+            log.warning("fence_reseeded", node=self._node)
+        return Closing(code=errors.CLOSE_UNAVAILABLE, why="stale")
+
+    async def _acquire(self, claim: Claim, fence: int | None) -> Acquired | NotAcquired:
+        request = Acquire(
+            learner_id=claim.learner_id, lease_ms=claim.lease_ms, fence=fence, first_keeps=claim.first_keeps,
+            holder=Holder(
+                device_id=claim.device_id, page_id=claim.page_id, node=self._node, device_kind=claim.device_kind
+            ),
+        )  # fmt: skip
+        answer = await self._leases.acquire(request)
+        if not isinstance(answer, NotAcquired) or answer.why != "held":
+            return answer
+        asked = answer.holder
+        if asked is not None:
+            message = HandoverAsked(learner_id=claim.learner_id, fence=0, device_kind=claim.device_kind)
+            await self._inbox.send(asked.node, message)
+        for _again in range(self._handover_ms // ASK_EVERY_MS + 3):
+            await asyncio.sleep(ASK_EVERY_MS / 1_000)
+            answer = await self._leases.acquire(request)
+            if isinstance(answer, Acquired):
+                # It was handed over in order: the rival is known from before.
+                return msgspec.structs.replace(answer, previous=asked)
+            if answer.why != "held":
+                return answer
+        return await self._leases.acquire(msgspec.structs.replace(request, force=True))
+
+    async def _open_seat(self, claim: Claim, resumed: bool, acquired: Acquired) -> SeatOpened | SeatRefused:
+        at_ms = self._clock.now_ms()
+        # The day is only a first guess: the institution's zone comes back with the seat.
+        day, _end_ms = self._clock.day(at_ms, "Asia/Shanghai")
+        return await self._desk.open(
+            OpenSeat(
+                learner_id=claim.learner_id, lesson_id=claim.lesson_id, fence=acquired.fence, node=self._node,
+                device_id=claim.device_id, page_id=claim.page_id, resumed=resumed, snapshot=acquired.snapshot,
+                login_id=claim.login_id, account_version=claim.account_version, at_ms=at_ms, day=day,
+            )
+        )  # fmt: skip
+
+    def _opening(
+        self, claim: Claim, resumed: bool, acquired: Acquired, seat: SeatOpened, rival: Holder | None
+    ) -> Opening:
+        now_ms = self._clock.now_ms()
+        day, day_end_ms = self._clock.day(now_ms, seat.zone)
+        return Opening(
+            learner_id=claim.learner_id, lesson_id=claim.lesson_id, class_id=seat.class_id, fence=acquired.fence,
+            device_id=claim.device_id, page_id=claim.page_id, resumed=resumed,
+            taken_over=rival is not None and rival.device_id != claim.device_id, duration_ms=seat.duration_ms,
+            covered=seat.covered, provisional=seat.provisional, totals=seat.totals, base=seat.base,
+            now_redis_ms=self._clock.redis_ms(now_ms), day=day, day_end_ms=day_end_ms,
+            day_used_ms=seat.day_used_ms, face_consent=seat.face_consent, enrolled=seat.enrolled,
+            licence=seat.licence, instruction_version=seat.instruction_version, seed=seed(),
+        )  # fmt: skip
+
+    def _not_acquired(self, answer: NotAcquired) -> Closing:
+        kind = answer.holder.device_kind if answer.holder else ""
+        code = errors.CLOSE_FIRST_KEEPS if answer.why == "kept" else errors.CLOSE_TAKEN_OVER
+        return Closing(code=code, why=answer.why, device=kind, at_ms=answer.redis_ms)
+
+    async def _tell(self, claim: Claim, rival: Holder | None, acquired: Acquired) -> None:
+        """The other side learns at once; without this it learns at its next renewal."""
+        if rival is None:
+            return
+        message = LeaseTaken(
+            learner_id=claim.learner_id, fence=acquired.fence, device_kind=claim.device_kind,
+            redis_ms=acquired.redis_ms,
+        )  # fmt: skip
+        await self._inbox.send(rival.node, message)
