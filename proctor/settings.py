@@ -6,12 +6,16 @@ learners are not here but in `core.policy`.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+UNIX_PATH_BYTES_MAX = 100  # of 108, less the terminator and a temporary suffix
 
-def _s(default: object, help: str):  # noqa: A002 - the column is called help
+
+def _s(default: object, help: str):
     return field(default=default, metadata={"help": help})
 
 
@@ -99,7 +103,16 @@ class Settings:
     @property
     def redis(self) -> str:
         """The embedded Valkey listens on a Unix socket in the data folder."""
-        return self.redis_url or f"unix://{self.data_dir / 'valkey.sock'}"
+        return self.redis_url or f"unix://{self.valkey_socket}"
+
+    @property
+    def valkey_socket(self) -> Path:
+        """A Unix socket's path must be short; a deep data folder gets its socket in the temporary folder."""
+        here = self.data_dir / "valkey.sock"
+        if len(os.fsencode(here)) <= UNIX_PATH_BYTES_MAX:
+            return here
+        name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"zhenxue-{os.getuid()}-{name}" / "valkey.sock"
 
 
 def load(environ: dict[str, str] | None = None, **given: object) -> Settings:

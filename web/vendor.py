@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import brotli
-from aiohttp import web
 
 from proctor.errors import Refused
 

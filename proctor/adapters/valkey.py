@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -17,14 +18,20 @@ def binary() -> str:
     return str(get_binary_path())
 
 
-def command(data_dir: Path) -> list[str]:
-    """The server's command line. Everysec: what is durable survives one failure, of one process."""
+def command(data_dir: Path, unix_socket: Path) -> list[str]:
+    """The server's command line. Everysec: what is durable survives one failure, of one process.
+
+    Raises OSError when a folder cannot be made, or is somebody else's.
+    """
     folder = data_dir / "valkey"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unix_socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if unix_socket.parent.stat().st_uid != os.getuid():
+        raise PermissionError(f"{unix_socket.parent} belongs to somebody else")
     return [
         binary(),
         "--port", "0",
-        "--unixsocket", str(data_dir / "valkey.sock"),
+        "--unixsocket", str(unix_socket),
         "--unixsocketperm", "700",
         "--dir", str(folder),
         "--appendonly", "yes",

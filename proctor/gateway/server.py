@@ -17,7 +17,6 @@ from picows import WSUpgradeRequest, ws_create_server
 
 from proctor import errors
 from proctor.core import wire
-from proctor.errors import Refused
 from proctor.gateway.connection import Connection
 from proctor.gateway.tickets import ResumeToken, Tickets
 from proctor.live.hub import Hub

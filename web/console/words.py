@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proctor.modules.reviews.queries import (
-    AppealRow, BurstRow, CaseDecision, CauseRow, QueueRow, SeatRow, SignalRow,
+    AppealRow,
+    BurstRow,
+    CaseDecision,
+    CauseRow,
+    QueueRow,
+    SeatRow,
+    SignalRow,
 )  # fmt: skip
 
 Translate = Callable[[str], str]

@@ -13,7 +13,13 @@ from web import context
 from web.errors import status_of, words
 from web.render import render
 from web.security import (
-    LANG_COOKIE, SESSION_COOKIE, STAFF, clear_cookie, read_form, safe_next, set_cookie,
+    LANG_COOKIE,
+    SESSION_COOKIE,
+    STAFF,
+    clear_cookie,
+    read_form,
+    safe_next,
+    set_cookie,
 )  # fmt: skip
 
 YEAR_S = 365 * 86_400

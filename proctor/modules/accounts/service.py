@@ -19,7 +19,13 @@ from sqlalchemy import insert, update
 from proctor.errors import Refused
 from proctor.modules.accounts import queries
 from proctor.modules.accounts.rules import (
-    PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, ROLES, Tries, after_failure, is_locked, normal_login,
+    PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+    ROLES,
+    Tries,
+    after_failure,
+    is_locked,
+    normal_login,
 )  # fmt: skip
 from proctor.modules.accounts.tables import accounts, login_sessions
 from proctor.modules.audit.service import append_audit

@@ -22,7 +22,7 @@ async def append_audit(
     institution_id: int,
     account_id: int,
     action: str,
-    object: str,  # noqa: A002 - the column is called object
+    object: str,
     detail: Mapping[str, object] | None = None,
     address: str = "",
 ) -> None:

@@ -148,11 +148,13 @@ async def set_template(conn, *, learner_id: int, template_sealed: bytes, model: 
     await conn.execute(update(enrolments).where(where).values(template_sealed=template_sealed, model=model))
 
 
-async def due_evidence(conn, now_ms: int, limit: int = 200) -> Sequence[str]:
-    """Ids of blobs whose time is over; held ones are a case's and are not due."""
+async def due_evidence(conn, now_ms: int, *, case_ms: int, limit: int = 200) -> Sequence[str]:
+    """Ids of blobs whose time is over. What a case holds is due only when it is older than `case_ms`."""
+    over = (evidence.c.held.is_(False)) & (evidence.c.delete_after_ms <= now_ms)
+    old = (evidence.c.held.is_(True)) & (evidence.c.created_ms <= now_ms - case_ms)
     statement = (
         select(evidence.c.id)
-        .where(evidence.c.deleted_ms.is_(None), evidence.c.delete_after_ms <= now_ms, evidence.c.held.is_(False))
+        .where(evidence.c.deleted_ms.is_(None), over | old)
         .order_by(evidence.c.delete_after_ms)
         .limit(limit)
     )

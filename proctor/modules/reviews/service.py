@@ -104,6 +104,7 @@ class Reviews:
         self, conn, case, account_id: int, decision: Decision
     ) -> tuple[DecisionResult, list[Instruction]]:
         now_ms = self._now_ms()
+        await ledger.lock_seat(conn, case.learner_id)
         past = await decisions_of(conn, case.id)
         proposal = next((d for d in reversed(past) if d.action == "propose"), None)
         step = _step(case, account_id, decision, proposal, await review_persons(conn, case.institution_id))

@@ -60,6 +60,11 @@ async def settle(conn, learner_id: int, status: Status, cause: str, now_ms: int)
     return keys
 
 
+async def lock_seat(conn, learner_id: int) -> None:
+    """Queue behind whoever writes this learner's record now: facts get their ids in the order of their effect."""
+    await conn.execute(update(seats).where(seats.c.learner_id == learner_id).values(fence=seats.c.fence))
+
+
 async def change_status(
     conn, *, learner_id: int, lesson_id: int, spans: Spans, action: str, decision_id: int, now_ms: int
 ) -> int:

@@ -1,0 +1,147 @@
+"""Backup and restore of one installation: database, evidence and media in one file, keys in another.
+
+Whoever has the first file alone can read nobody's name or face: keep the two apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+from proctor.adapters.sql_database import online_backup
+from proctor.errors import Refused
+from proctor.settings import Settings
+
+FOLDERS = ("evidence", "media")
+FILES = ("demo.json", "demo-host-key.txt")
+FORMAT = 1
+DATABASE = "database.sqlite3"
+DUMP = "database.dump"
+
+
+def backup(settings: Settings, target: Path) -> tuple[Path, Path]:
+    """Write `target` and `target.keys`; the system may go on running. Returns both paths.
+
+    Raises Refused: backup_exists, backup_failed (with `reason`), and OSError.
+    """
+    keys = target.with_name(target.name + ".keys")
+    for path in (target, keys):
+        if path.exists():
+            raise Refused("backup_exists", path=str(path))
+    data = settings.data_dir
+    digests: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(dir=target.absolute().parent) as folder:
+        whole = Path(folder) / "whole"
+        with tarfile.open(whole, "w:gz", compresslevel=1) as archive:
+            dump = _dump(settings, Path(folder))
+            _add(archive, dump, dump.name, digests)
+            # Pictures after the database: a row whose picture went meanwhile is better than the reverse.
+            for name in FOLDERS:
+                for path in sorted((data / name).rglob("*")) if (data / name).is_dir() else ():
+                    if path.is_file():
+                        _add(archive, path, path.relative_to(data).as_posix(), digests)
+            for name in FILES:
+                if (data / name).is_file():
+                    _add(archive, data / name, name, digests)
+            manifest = {"format": FORMAT, "made_ms": time.time_ns() // 1_000_000, "sha256": digests}
+            text = json.dumps(manifest).encode()
+            info = tarfile.TarInfo("manifest.json")
+            info.size, info.mode = len(text), 0o600
+            archive.addfile(info, io.BytesIO(text))
+        sealed = Path(folder) / "keys"
+        with tarfile.open(sealed, "w") as archive:
+            archive.add(data / "secrets", "secrets")
+        for made, path in ((whole, target), (sealed, keys)):
+            made.chmod(0o600)
+            os.replace(made, path)
+    return target, keys
+
+
+def _dump(settings: Settings, folder: Path) -> Path:
+    """The database as one consistent file."""
+    if settings.sqlalchemy_url.startswith("sqlite"):
+        made = folder / DATABASE
+        online_backup(settings.data_dir / "zhenxue.sqlite3", made)
+        return made
+    made = folder / DUMP
+    _pg("pg_dump", "--format=custom", f"--file={made}", f"--dbname={_libpq(settings.database_url)}")
+    return made
+
+
+def _libpq(url: str) -> str:
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
+
+
+def _pg(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3_600, check=False)
+    except FileNotFoundError:
+        raise Refused("backup_failed", reason=f"{command[0]} is not installed") from None
+    if done.returncode != 0:
+        raise Refused("backup_failed", reason=done.stderr.strip().splitlines()[-1][:300] if done.stderr else "")
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str, digests: dict[str, str]) -> None:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return  # deleted by its timer while we were walking
+    digests[name] = hashlib.sha256(data).hexdigest()
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = len(data), 0o600, int(time.time())
+    archive.addfile(info, io.BytesIO(data))
+
+
+def restore(settings: Settings, source: Path, keys: Path | None) -> int:
+    """Bring a backup into an empty data folder; returns how many files. `keys` defaults to `source.keys`.
+
+    Everything is checked against the manifest before anything is put in place.
+    Raises Refused: restore_not_empty, restore_damaged (with `reason`), restore_no_keys, backup_failed.
+    """
+    data = settings.data_dir
+    keys = keys or source.with_name(source.name + ".keys")
+    if (data / "zhenxue.sqlite3").exists() or (data / "secrets").exists():
+        raise Refused("restore_not_empty", path=str(data))
+    if not keys.is_file():
+        raise Refused("restore_no_keys", path=str(keys))
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data) as folder:
+        fresh = Path(folder)
+        count = _unpack(source, fresh)
+        try:
+            with tarfile.open(keys) as archive:
+                archive.extractall(fresh, filter="data")
+        except (tarfile.TarError, EOFError) as error:
+            raise Refused("restore_damaged", reason=f"the key file: {error}") from None
+        if (fresh / DUMP).exists():
+            _pg("pg_restore", "--clean", "--if-exists", "--single-transaction",
+                f"--dbname={_libpq(settings.database_url)}", str(fresh / DUMP))  # fmt: skip
+        else:
+            shutil.move(fresh / DATABASE, data / "zhenxue.sqlite3")
+        for name in (*FOLDERS, *FILES, "secrets"):
+            if (fresh / name).exists():
+                shutil.move(fresh / name, data / name)
+    (data / "secrets").chmod(0o700)
+    return count
+
+
+def _unpack(source: Path, folder: Path) -> int:
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(folder, filter="data")
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise Refused("restore_damaged", reason=str(error) or type(error).__name__) from None
+    for name, digest in manifest["sha256"].items():
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise Refused("restore_damaged", reason=name)
+    return len(manifest["sha256"])

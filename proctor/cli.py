@@ -1,0 +1,243 @@
+"""`proctor …`: what operators type. Every failure is one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from proctor import logs
+from proctor.errors import Refused, Unavailable
+from proctor.settings import Settings, load
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="真学 Zhenxue: genuine study, second by second.",
+                  pretty_exceptions_enable=False)  # fmt: skip
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+WORDS = {
+    "backup_exists": "{path} exists already; choose another name",
+    "backup_failed": "the database could not be dumped: {reason}",
+    "restore_not_empty": "{path} is in use; restore into an empty folder with --data",
+    "restore_damaged": "the backup is damaged or incomplete: {reason}",
+    "restore_no_keys": "the key file {path} is missing; name it with --keys",
+    "media_unreadable": "this file cannot be read as a video",
+    "media_no_picture": "this file has no picture",
+    "media_too_long": "this video is longer than six hours",
+    "no_course": "there is no course with this number",
+}
+
+
+class Sorry(Exception):
+    """Ends the program with this sentence."""
+
+
+def settings_of(**given: object) -> Settings:
+    try:
+        return load(**given)
+    except ValueError as error:
+        raise Sorry(str(error)) from None
+
+
+def main() -> int:
+    """Entry point: sentences instead of stack traces for everything that is not a bug of ours."""
+    try:
+        app(standalone_mode=False)
+        return 0
+    except (typer.Exit, typer.Abort) as leave:
+        return getattr(leave, "exit_code", 1)
+    except Sorry as error:
+        sentence = str(error)
+    except Refused as refused:
+        sentence = WORDS.get(refused.code, refused.code).format(**refused.detail)
+    except Unavailable as gone:
+        sentence = f"{gone}; is it running, and is its address right?"
+    except OSError as error:
+        sentence = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    except Exception as error:
+        # Wrong arguments come from the library as exceptions of its own that know how to show themselves.
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        return 2
+    errors.print(sentence, style="red", markup=False)
+    return 1
+
+
+def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run with an event that SIGTERM and SIGINT set."""
+
+    async def outer() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+        await work(stop)
+
+    uvloop.run(outer())
+
+
+Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Folder of database, keys, evidence, media.")]
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the web server.", min=1, max=65_535)] = None,
+    gateway_port: Annotated[int | None, typer.Option(help="Port of the gateways (port + 1).")] = None,
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Fill the demonstration once.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="HTTPS; with no files: a local authority.")] = False,
+    tls_files: Annotated[list[Path] | None, typer.Argument(help="CERT KEY for --tls.")] = None,
+    redis_url: Annotated[str | None, typer.Option(help="Redis or Valkey instead of the embedded one.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="SQLAlchemy URL instead of SQLite.")] = None,
+    gateways: Annotated[int | None, typer.Option(help="Gateway processes.", min=1, max=64)] = None,
+    workers: Annotated[int | None, typer.Option(help="Face workers.", min=0, max=64)] = None,
+) -> None:
+    """Start everything under one supervisor; Ctrl-C stops it."""
+    from proctor import running
+
+    settings = settings_of(
+        port=port, gateway_port=gateway_port, data=data, host=host, demo=demo, redis_url=redis_url,
+        database_url=database_url, gateways=gateways, workers=workers,
+    )  # fmt: skip
+    files = tls_files or []
+    if files and not tls:
+        raise Sorry(f"what is {files[0]} for? certificate files follow --tls")
+    if len(files) not in (0, 2):
+        raise Sorry("--tls takes a certificate and its key, or nothing for a local authority")
+    logs.set_up("supervisor", "warning")
+    run_until_stopped(lambda stop: running.up(settings, stop, console, tls=tls, files=files))
+
+
+@app.command()
+def gateway() -> None:
+    """One gateway process (the supervisor starts these)."""
+    from proctor import compose
+
+    settings = settings_of()
+    logs.set_up("gateway", settings.log_level)
+    run_until_stopped(lambda stop: compose.gateway(settings, stop))
+
+
+@app.command()
+def faces() -> None:
+    """One face worker (the supervisor starts these)."""
+    from proctor import compose
+
+    settings = settings_of()
+    logs.set_up("faces", settings.log_level)
+    run_until_stopped(lambda stop: compose.faces(settings, stop))
+
+
+@app.command()
+def migrate(data: Data = None, database_url: Annotated[str | None, typer.Option()] = None) -> None:
+    """Bring the database up to date."""
+    from proctor import compose
+
+    async def work() -> None:
+        async with compose.database(settings_of(data=data, database_url=database_url)) as db:
+            await db.migrate()
+
+    uvloop.run(work())
+    console.print("The database is up to date.")
+
+
+@app.command()
+def ingest(
+    course: Annotated[int, typer.Argument(help="Number of the course.")],
+    video: Annotated[Path, typer.Argument(help="Any video file.")],
+    title: Annotated[str, typer.Argument(help="Title of the lesson.")],
+    filing_no: Annotated[str | None, typer.Option(help="备案号; without it the lesson earns nothing.")] = None,
+    data: Data = None,
+) -> None:
+    """Turn a video into a lesson of a course."""
+    from proctor import ingesting
+
+    settings = settings_of(data=data)
+    lesson_id, made = uvloop.run(ingesting.ingest(settings, course, video, title, filing_no))
+    console.print(f"Lesson {lesson_id}: {made.duration_ms / 1000:.1f} s, SHA-256 {made.sha256}", markup=False)
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="File to write.")], data: Data = None) -> None:
+    """Write database, evidence and media to a file, and the keys to a second one."""
+    from proctor import backup as room
+
+    path, keys = room.backup(settings_of(data=data), target)
+    console.print(f"Written: {path} and {keys}. Keep the two apart: together they are everybody's faces.", markup=False)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="File that backup wrote.")],
+    keys: Annotated[Path | None, typer.Option(help="Its key file.")] = None,
+    data: Data = None,
+) -> None:
+    """Bring a backup into an empty data folder."""
+    from proctor import backup as room
+
+    count = room.restore(settings_of(data=data), source, keys)
+    console.print(f"Restored {count} files. Start with `proctor up`; learners continue from what was stored.")
+
+
+@app.command()
+def rebuild(
+    write: Annotated[bool, typer.Option("--write", help="Store the result; without it only compare.")] = False,
+    data: Data = None,
+    database_url: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """Fold all facts again and compare with ledger and statistics, to the millisecond."""
+    from proctor import compose
+    from proctor import rebuild as room
+
+    async def work() -> tuple[int, list]:
+        async with compose.database(settings_of(data=data, database_url=database_url)) as db:
+            return await room.rebuild(db, write=write)
+
+    learners, differences = uvloop.run(work())
+    for one in differences[:20]:
+        errors.print(f"learner {one.learner_id}: {one.table} differs", markup=False)
+    console.print(f"{learners} learners folded, {len(differences)} differences{' written' if write else ''}.")
+    if differences and not write:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Look at this installation and say what is wrong with it."""
+    from proctor import doctor as room
+
+    findings = uvloop.run(room.examine(settings_of(data=data)))
+    table = Table("", "what", "finding")
+    for one in findings:
+        table.add_row("ok" if one.fine else "!!", one.what, one.words)
+    console.print(table)
+    if not all(one.fine for one in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def settings() -> None:
+    """All settings with their values; each is read from ZHENXUE_<NAME>."""
+    values = settings_of()
+    table = Table("setting", "value", "what it is")
+    for item in fields(Settings):
+        value = getattr(values, item.name)
+        # An address may carry a password.
+        shown = "(set)" if item.name in ("redis_url", "database_url") and value else str(value)
+        table.add_row(item.name, shown, str(item.metadata["help"]))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""The demonstration institution: made once, from nothing but this program; no invented face, nobody's number."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+import structlog
+from sqlalchemy import select
+
+from proctor import media
+from proctor.adapters.sql_database import SqlDatabase
+from proctor.modules.accounts.service import create_account, hash_password
+from proctor.modules.accounts.tables import institutions
+from proctor.modules.catalog import service as catalog
+from proctor.ports import Vault
+
+log = structlog.get_logger("demo")
+
+DAY_MS = 86_400_000
+NAME = "真学示范培训学校"
+# Words for passwords that can be typed on a phone; two of them and a number are said once, at the end of a start.
+WORDS = ("shan", "shui", "yun", "feng", "song", "zhu", "mei", "lan", "he", "qing", "ming", "yue")
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """One demonstration account, as the start prints it."""
+
+    role: str
+    login: str
+    password: str
+    note: str
+
+
+class _Course(msgspec.Struct, frozen=True):
+    title: str
+    summary: str
+    category: str
+    lessons: tuple[tuple[str, int, str | None], ...]  # title, seconds, filing number
+
+
+COURSES = (
+    _Course(
+        "职业道德与劳动法基础", "上岗前必须了解的权利、义务与职业规范。", "公共课",
+        (("职业道德入门", 180, "备案示范-0001"), ("劳动合同与工时", 120, "备案示范-0002")),
+    ),
+    _Course(
+        "电工安全操作", "停电、验电、接地、挂牌：每一步都关系生命。", "电工",
+        (("停电与验电", 150, "备案示范-0003"), ("触电急救（未备案）", 60, None)),
+    ),
+)  # fmt: skip
+
+PEOPLE = (
+    ("learner", "learner1", "陈小真", "学员，第一次核验时用您自己的摄像头完成登记"),
+    ("learner", "learner2", "李小学", "学员，同样在第一次核验时登记"),
+    ("reviewer", "reviewer1", "王审核", "审核员，可提出核减"),
+    ("reviewer", "reviewer2", "赵复核", "审核员，可确认或不成立"),
+    ("administrator", "admin1", "周管理", "管理员，可查看审计记录"),
+)
+
+
+def number_of_nobody(index: int) -> str:
+    """An identity number with a birth date that is still to come: no living person has it."""
+    body = f"110101{2999}0101{index:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    rest = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True)) % 11
+    return body + "10X98765432"[rest]
+
+
+async def fill(db: SqlDatabase, vault: Vault, data_dir: Path) -> list[Login]:
+    """Make the institution once; returns the logins also when it was made before.
+
+    Raises OSError when the data folder cannot be written. What is half-made (a killed start) is made anew.
+    """
+    path = data_dir / "demo.json"
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=list[Login])
+    async with db.read() as conn:
+        if (await conn.execute(select(institutions.c.id).limit(1))).first() is not None:
+            return []  # a real installation: nothing of ours belongs here
+    drawn = await asyncio.to_thread(_draw, data_dir / "media")
+    logins = [Login(role=role, login=login, password=_password(), note=note) for role, login, _n, note in PEOPLE]
+    host_key = secrets.token_urlsafe(32)
+    # Kept before the commit: if the process dies between, the next start finds no institution and repeats.
+    temporary = path.with_suffix(".tmp")
+    _write(temporary, msgspec.json.format(msgspec.json.encode(logins)))
+    _write(data_dir / "demo-host-key.txt", host_key.encode())
+    # Hashing is slow on purpose: it must not hold the one write transaction.
+    hashes = await asyncio.to_thread(lambda: [hash_password(row.password) for row in logins])
+    async with db.write() as conn:
+        await _store(conn, vault, hashes, drawn, hashlib.sha256(host_key.encode()).digest())
+    os.replace(temporary, path)
+    log.info("demo_filled", lessons=len(drawn))
+    return logins
+
+
+def _password() -> str:
+    pick = secrets.SystemRandom().choice
+    return f"{pick(WORDS)}-{pick(WORDS)}-{secrets.randbelow(900_000) + 100_000}"
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, data)
+    finally:
+        os.close(handle)
+
+
+def _draw(folder: Path) -> dict[str, media.Media]:
+    """Draw all lessons, keyed by their folder's name."""
+    drawn: dict[str, media.Media] = {}
+    number = 0
+    for course in COURSES:
+        for _title, seconds, _filing in course.lessons:
+            number += 1
+            name = f"demo-{number}"
+            wanted = media.Drawn(number=f"{number:02d}", seconds=seconds, tint=(number * 37) % 180)
+            drawn[name] = media.draw_lesson(folder / name, wanted)
+    return drawn
+
+
+async def _store(
+    conn, vault: Vault, hashes: list[str], drawn: dict[str, media.Media], host_hash: bytes
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    institution_id = await catalog.add_institution(conn, name=NAME, now_ms=now_ms, host_key_hash=host_hash)
+    learner_ids = []
+    for index, ((role, login, name, _note), hashed) in enumerate(zip(PEOPLE, hashes, strict=True)):
+        account_id = await create_account(
+            conn, vault, institution_id=institution_id, login=login, role=role, name=name,
+            password_hash=hashed, id_number=number_of_nobody(index) if role == "learner" else None, now_ms=now_ms,
+        )  # fmt: skip
+        if role == "learner":
+            learner_ids.append(account_id)
+    course_ids = []
+    names = iter(drawn)
+    for course in COURSES:
+        course_id = await catalog.add_course(
+            conn, institution_id=institution_id, title=course.title, summary=course.summary,
+            category=course.category, now_ms=now_ms,
+        )  # fmt: skip
+        course_ids.append(course_id)
+        for position, (title, _seconds, filing) in enumerate(course.lessons, 1):
+            name = next(names)
+            await catalog.add_lesson(
+                conn, course_id=course_id, position=position, title=title,
+                duration_ms=drawn[name].duration_ms, media=name, content_sha256=drawn[name].sha256,
+                filing_no=filing, now_ms=now_ms,
+            )  # fmt: skip
+    await catalog.add_class(
+        conn, institution_id=institution_id, name="示范班 2026", opens_ms=now_ms - DAY_MS,
+        closes_ms=now_ms + 365 * DAY_MS, course_ids=course_ids, learner_ids=learner_ids, now_ms=now_ms,
+    )  # fmt: skip
+
+
+def logins_of(data_dir: Path) -> dict[str, str]:
+    """Password by login, for tests and scripts. Raises OSError when nothing was filled."""
+    return {row["login"]: row["password"] for row in json.loads((data_dir / "demo.json").read_text("utf-8"))}
