@@ -1,1 +1,1 @@
-"""Judging faces: models, quality rules and the worker."""
+"""Whose face: models, quality, matching, and the worker that judges bursts. A person decides what costs time."""

@@ -1,0 +1,104 @@
+"""Is one picture good enough to compare? Pure rules; each refusal is a words key that says what to do better."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import msgspec
+import numpy as np
+
+from proctor.faces.models import Face
+
+PIXELS_MAX = 12_000_000  # what a phone's camera gives; more is an attack on memory
+SIDE_MIN = 96
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of a usable face. They are generous: an honest learner in a dim dormitory must get through."""
+
+    eyes_px_min: float = 24.0  # below it the embedding guesses
+    second_area_ratio: float = 0.25  # a smaller second face is a poster or a passer-by far behind
+    luma_min: float = 38.0  # mean brightness of the face, 0-255
+    luma_max: float = 232.0
+    sharpness_min: float = 12.0  # variance of the Laplacian on the aligned 112 px face
+    yaw_max: float = 0.34  # in eye distances: turned about 28 degrees
+
+
+DEFAULT = Limits()
+
+
+class Finder(Protocol):
+    """What of the models this needs."""
+
+    def faces(self, picture: np.ndarray) -> list[Face]: ...
+
+    def aligned(self, picture: np.ndarray, face: Face) -> np.ndarray: ...
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What one picture shows: a usable aligned face, or why it is not (`problem` is a words key)."""
+
+    problem: str
+    aligned: np.ndarray | None = None
+    yaw: float = 0.0
+    quality: float = 0.0  # for choosing the best of several
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """A JPEG as uint8 BGR, or None when it is none, broken or too large. The header is read before the picture."""
+    size = _jpeg_size(data)
+    if size is None or size[0] * size[1] > PIXELS_MAX or min(size) < SIDE_MIN:
+        return None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return picture
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height from the frame header, without decoding anything."""
+    if data[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 < len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker in (0xC0, 0xC1, 0xC2):
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        if marker in (0xD9, 0xDA):
+            return None
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+def look(finder: Finder, picture: np.ndarray | None, limits: Limits = DEFAULT) -> Look:
+    """One decoded picture, judged for use."""
+    if picture is None:
+        return Look("unreadable")
+    faces = finder.faces(picture)
+    if not faces:
+        return Look("dark" if float(picture.mean()) < limits.luma_min / 2 else "no_face")
+    face = faces[0]
+    if len(faces) > 1 and faces[1].area >= limits.second_area_ratio * face.area:
+        return Look("many_faces")
+    if face.eyes_px < limits.eyes_px_min:
+        return Look("small")
+    aligned = finder.aligned(picture, face)
+    grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
+    luma = float(grey.mean())
+    if luma < limits.luma_min:
+        return Look("dark")
+    if luma > limits.luma_max:
+        return Look("bright")
+    sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
+    if sharpness < limits.sharpness_min:
+        return Look("blurred")
+    if abs(face.yaw) > limits.yaw_max:
+        return Look("turned")
+    return Look("", aligned, face.yaw, face.score - abs(face.yaw) + min(sharpness, 200.0) / 1_000)
