@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proctor import logs
-from proctor.errors import Refused, Unavailable
+from proctor.errors import Refused, Sorry, Unavailable
 from proctor.settings import Settings, load
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="真学 Zhenxue: genuine study, second by second.",
@@ -37,8 +37,7 @@ WORDS = {
 }
 
 
-class Sorry(Exception):
-    """Ends the program with this sentence."""
+
 
 
 def settings_of(**given: object) -> Settings:

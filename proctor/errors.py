@@ -2,6 +2,7 @@
 
 ZhenxueError
 ├── Refused(code)        a request is refused; the code may be shown and has words in the UI
+├── Sorry                a command cannot go on: one sentence for people
 ├── Unavailable(port)    something outside does not answer; try again later, nothing was half-done
 └── Misuse               our own caller broke an obligation: a bug, never caused by a learner
 
@@ -33,6 +34,10 @@ class Unavailable(ZhenxueError):
     def __init__(self, port: str, reason: str = "") -> None:
         super().__init__(f"{port} is unavailable{': ' + reason if reason else ''}")
         self.port = port
+
+
+class Sorry(ZhenxueError):
+    """A command cannot go on; its text is one sentence for the person who typed it."""
 
 
 class Misuse(ZhenxueError):

@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proctor import compose, demo, supervisor, tls
-from proctor.cli import Sorry
-from proctor.errors import Unavailable
+from proctor.errors import Sorry, Unavailable
 from proctor.settings import Settings, environ
 from proctor.supervisor import Child, StartFailed, Supervisor
 
@@ -58,7 +57,8 @@ def _folder(settings: Settings) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise Sorry(f"the data folder {data} cannot be written ({error.strerror}); choose another with --data") from None
+        why = f"the data folder {data} cannot be written ({error.strerror})"
+        raise Sorry(f"{why}; choose another with --data") from None
 
 
 @contextmanager
@@ -68,7 +68,8 @@ def _only_one(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Sorry(f"another run uses the data folder {data}; stop it, or choose another with --data") from None
+            why = f"another run uses the data folder {data}"
+            raise Sorry(f"{why}; stop it, or choose another with --data") from None
         yield
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from proctor.faces import quality
 from proctor.faces.match import Judgement, compare
-from proctor.faces.models import EMBEDDING, NAME, Models
+from proctor.faces.models import NAME, Models
 
 
 class Judge:
@@ -36,14 +36,3 @@ class Judge:
         """The template of an enrolled photo, or None when no face in it can be used."""
         one = quality.look(self._models, quality.decode(photo))
         return None if one.aligned is None else self._models.embedding(one.aligned)
-
-
-def pack(template: np.ndarray) -> bytes:
-    """As it is sealed and stored: 512 bytes."""
-    return np.asarray(template, "<f4").tobytes()
-
-
-def unpack(data: bytes) -> np.ndarray:
-    """Raises AssertionError for bytes that were never a template: corruption."""
-    assert len(data) == 4 * EMBEDDING, "a stored template has the wrong length"
-    return np.frombuffer(data, "<f4")

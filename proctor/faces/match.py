@@ -24,7 +24,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     score: float = 0.0
     threshold: float = 0.0
-    frames: int = 0  # usable ones
+    frames: int = 0  # pictures in the burst
     template: np.ndarray | None = None
     best: int = -1
 
@@ -40,14 +40,14 @@ def compare(
     good = [index for index, one in enumerate(looks) if not one.problem]
     problem = _problem(looks, good, embeddings, source)
     if problem:
-        return Judgement(outcome=Outcome.UNCLEAR, detail=problem, threshold=accept, frames=len(good))
+        return Judgement(outcome=Outcome.UNCLEAR, detail=problem, threshold=accept, frames=len(looks))
     order = sorted(range(len(good)), key=lambda i: looks[good[i]].quality, reverse=True)[:BEST_FRAMES]
     mean = np.mean([embeddings[i] for i in order], axis=0)
     mean = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
     best = good[order[0]]
     if template is None:
         return Judgement(
-            outcome=Outcome.PASSED, detail="enrolled", score=1.0, threshold=accept, frames=len(good), template=mean,
+            outcome=Outcome.PASSED, detail="enrolled", score=1.0, threshold=accept, frames=len(looks), template=mean,
             best=best,
         )  # fmt: skip
     score = float(np.mean([float(np.dot(embeddings[i], template)) for i in order]))
@@ -57,7 +57,7 @@ def compare(
         outcome, detail = Outcome.MISMATCH, "mismatch"
     else:
         outcome, detail = Outcome.UNCLEAR, "not_sure"
-    return Judgement(outcome=outcome, detail=detail, score=score, threshold=accept, frames=len(good), best=best)
+    return Judgement(outcome=outcome, detail=detail, score=score, threshold=accept, frames=len(looks), best=best)
 
 
 def _problem(looks: Sequence[Look], good: list[int], embeddings: Sequence[np.ndarray], source: str) -> str:
