@@ -36,9 +36,11 @@ async def ingest(
         made = await asyncio.to_thread(media.convert, video, folder)
         try:
             async with db.write() as conn:
-                last = select(func.coalesce(func.max(lessons.c.position), 0)).where(lessons.c.course_id == course_id)
+                newest = func.coalesce(func.max(lessons.c.position), 0)
+                last = select(newest).where(lessons.c.course_id == course_id)
                 lesson_id = await catalog.add_lesson(
-                    conn, course_id=course_id, position=(await conn.execute(last)).scalar_one() + 1, title=title[:200],
+                    conn, course_id=course_id, position=(await conn.execute(last)).scalar_one() + 1,
+                    title=title[:200],
                     duration_ms=made.duration_ms, media=name, content_sha256=made.sha256, filing_no=filing_no,
                     now_ms=time.time_ns() // 1_000_000,
                 )  # fmt: skip

@@ -22,6 +22,8 @@ class Person:
     def __init__(self, url: str, *, agent: str = "tests") -> None:
         self.url = url
         self.csrf = ""
+        self.account = 0
+        self.login = ""
         # The jar keeps cookies of addresses without a name, too.
         self.http = aiohttp.ClientSession(
             base_url=url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"User-Agent": agent}

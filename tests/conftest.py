@@ -36,7 +36,8 @@ def _wait_for_socket(path: Path, process: subprocess.Popen) -> None:
 def valkey() -> Iterator[str]:
     """URL of a real Valkey of this test session. Tests use learner ids and keys of their own."""
     folder = Path(tempfile.mkdtemp(prefix="zx-valkey-"))
-    process = subprocess.Popen(embedded.command(folder, folder / "valkey.sock"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = embedded.command(folder, folder / "valkey.sock")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"unix://{folder / 'valkey.sock'}"
     try:
         _wait_for_socket(folder / "valkey.sock", process)

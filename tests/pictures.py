@@ -89,6 +89,12 @@ def astronaut() -> tuple[np.ndarray, ...]:
 
 
 @cache
+def dark_man() -> tuple[np.ndarray, ...]:
+    """The man with the light off."""
+    return tuple((frame * 0.12).astype(np.uint8) for frame in moving_man())
+
+
+@cache
 def two_people() -> tuple[np.ndarray, ...]:
     """Both of them in one picture."""
     frames = []
@@ -109,7 +115,8 @@ def empty_room() -> tuple[np.ndarray, ...]:
 
 def jpegs(frames: Sequence[np.ndarray], count: int = 3, step: int = 8) -> list[bytes]:
     """A burst as the player uploads it."""
-    return [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes() for frame in frames[::step][:count]]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
+    return [cv2.imencode(".jpg", frame, quality)[1].tobytes() for frame in frames[::step][:count]]
 
 
 def camera(path: Path, frames: Sequence[np.ndarray]) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection
 
 
@@ -19,11 +19,17 @@ def upgrade(url: URL, connection: Connection | None = None) -> None:
         command.upgrade(config, "head")
         return
     engine = create_engine(url)
+    # Two processes may start at once: the second waits for the first one's transaction and finds the work done.
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as own:
-            # Two processes may start at once; the second waits here and finds the work done.
-            own.exec_driver_sql("PRAGMA busy_timeout=20000")
             config.attributes["connection"] = own
             command.upgrade(config, "head")
     finally:
         engine.dispose()
+
+
+def _set_up(connection, _record) -> None:
+    connection.isolation_level = None  # the "begin" event starts transactions
+    connection.execute("PRAGMA busy_timeout=20000")

@@ -16,7 +16,15 @@ import time
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from proctor.adapters.secrets import load_secrets
+from proctor.adapters.sql_database import SqlDatabase
+from proctor.adapters.vault import AesVault
+from proctor.core.inputs import Totals
+from proctor.modules.study import queries
+from tests.client import Person
+from tests.world import PASSWORD, people
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # A beat every second keeps the tests short; the relations between the values are those of the default pack.
 QUICK_POLICY = {
@@ -91,3 +99,46 @@ class Stack:
 
     def log(self) -> str:
         return (self.data / "up.log").read_text(errors="replace")[-4_000:]
+
+    # People and the record.
+
+    def database(self) -> SqlDatabase:
+        return SqlDatabase(f"sqlite+aiosqlite:///{self.data / 'zhenxue.sqlite3'}")
+
+    async def people(self, count: int = 1, role: str = "learner") -> list[tuple[int, str]]:
+        """Fresh accounts of the demonstration institution: (id, login); the password is `world.PASSWORD`."""
+        db = self.database()
+        try:
+            return await people(db, 1, AesVault(load_secrets(self.data).field), count, role=role)
+        finally:
+            await db.close()
+
+    async def learner(self, *, consent: str = "given", agent: str = "tests") -> Person:
+        """A signed-in learner who has made the choice about face checks."""
+        ((account, login),) = await self.people()
+        person = Person(self.url, agent=agent)
+        await person.sign_in(login, PASSWORD)
+        await person.consent(consent)
+        person.account, person.login = account, login
+        return person
+
+    async def totals(self, learner_id: int, lesson_id: int) -> Totals:
+        """The record of one lesson as the pages would show it now."""
+        db = self.database()
+        try:
+            async with db.read() as conn:
+                return (await queries.lesson_record(conn, learner_id, lesson_id)).totals
+        finally:
+            await db.close()
+
+    def pids(self, kind: str) -> list[int]:
+        """Living children of the supervisor whose command line says `kind`: gateway, faces, web, valkey."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rsplit(")", 1)[1].split()
+                if int(fields[1]) == self.process.pid and fields[0] != "Z":
+                    words = path.with_name("cmdline").read_bytes().decode(errors="replace").split("\0")
+                    if any(word == kind or word.endswith(f"{kind}-server") for word in words):
+                        found.append(int(path.parent.name))
+        return sorted(found)

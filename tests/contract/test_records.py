@@ -1,0 +1,247 @@
+"""Records: what the port promises, on SQLite and PostgreSQL. The fence is the safety of the house."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+
+from proctor.adapters.sql_records import SqlRecords
+from proctor.core.facts import (
+    BeatSummary,
+    CheckDecided,
+    CheckIssued,
+    CheckKind,
+    Completed,
+    Credited,
+    Outcome,
+    Refused,
+    Spans,
+)  # fmt: skip
+from proctor.core.inputs import Snapshot
+from proctor.modules.accounts.tables import accounts
+from proctor.modules.reviews.tables import case_causes, cases
+from proctor.modules.study import queries
+from proctor.modules.study.tables import checks, facts, rollups, seats
+from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite
+from tests.world import NOW_MS, World, build
+
+DAY = "2026-09-21"
+
+
+def request(world: World, fence: int, **changes) -> OpenSeat:
+    values: dict = {
+        "learner_id": world.learner, "lesson_id": world.lesson, "fence": fence, "node": "n", "device_id": "d",
+        "page_id": "p", "resumed": False, "snapshot": None, "login_id": "", "account_version": 1, "at_ms": NOW_MS,
+        "day": DAY,
+    }  # fmt: skip
+    return OpenSeat(**{**values, **changes})
+
+
+def credited(world: World, stretch: int, spans: Spans, lesson: int = 0) -> Credited:
+    return Credited(
+        lesson_id=lesson or world.lesson, at_ms=NOW_MS, cause="beat:1", stretch=stretch, spans=spans, day=DAY,
+        from_at_ms=NOW_MS, rule_version="t", summary=BeatSummary(beats=1, gap_ms_max=0, frames=1),
+    )  # fmt: skip
+
+
+def decided(world: World, number: int, outcome: Outcome, *, review: bool = False) -> CheckDecided:
+    return CheckDecided(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause=f"check:c{number}", check_id=f"c{world.learner}-{number}",
+        number=number, kind=CheckKind.RANDOM, outcome=outcome, detail="dark", tries=1, review=review,
+    )  # fmt: skip
+
+
+def write(world: World, fence: int, *given, state: Snapshot | None = None) -> SeatWrite:
+    return SeatWrite(
+        learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given), state=state
+    )
+
+
+def snapshot(world: World, fence: int, seq: int, **changes) -> Snapshot:
+    values: dict = {
+        "learner_id": world.learner, "lesson_id": world.lesson, "fence": fence, "seq": seq, "at_redis_ms": NOW_MS,
+        "position_ms": 9_000, "playing": True, "day": DAY, "day_used_ms": 0, "slack_ms": 0, "stretch": 1,
+        "open_spans": (), "open_from_redis_ms": NOW_MS,
+    }  # fmt: skip
+    return Snapshot(**{**values, **changes})
+
+
+async def opened(db, fence: int = 1) -> tuple[World, SqlRecords]:
+    world, records = await build(db), SqlRecords(db)
+    (answer,) = await records.open_seats([request(world, fence)])
+    assert isinstance(answer, SeatOpened), answer
+    return world, records
+
+
+async def test_only_a_strictly_newer_fence_opens_the_seat(db) -> None:
+    world, records = await opened(db, 5)
+    for fence in (4, 5):
+        (answer,) = await records.open_seats([request(world, fence)])
+        assert answer == SeatRefused(why="stale", stored_fence=5)
+    (answer,) = await records.open_seats([request(world, 6)])
+    assert isinstance(answer, SeatOpened)
+
+
+async def test_a_write_under_another_fence_stores_nothing_at_all(db) -> None:
+    world, records = await opened(db, 5)
+    for fence in (4, 6):
+        (answer,) = await records.write([write(world, fence, credited(world, 1, ((0, 9_000),)))])
+        assert not answer.matched
+    covered, totals = await records.coverage(world.learner, world.lesson)
+    assert covered == () and totals.provisional_ms == 0
+    async with db.read() as conn:
+        count = select(func.count()).select_from(facts).where(facts.c.learner_id == world.learner)
+        assert (await conn.execute(count)).scalar_one() == 0
+
+
+async def test_credit_is_stored_once_however_often_it_is_sent(db) -> None:
+    world, records = await opened(db)
+    item = write(world, 1, credited(world, 1, ((0, 9_000), (10_000, 12_000))))
+    for _again in range(3):
+        (answer,) = await records.write([item])
+        assert answer.matched
+    covered, totals = await records.coverage(world.learner, world.lesson)
+    assert covered == ((0, 9_000), (10_000, 12_000)) and totals.provisional_ms == 11_000
+    async with db.read() as conn:
+        row = (await conn.execute(select(rollups).where(rollups.c.learner_id == world.learner))).one()
+    assert (row.day, row.provisional_ms, row.final_ms) == (DAY, 11_000, 0)
+
+
+async def test_a_decided_check_settles_what_is_provisional_in_all_lessons_and_nothing_else(db) -> None:
+    world, records = await opened(db)
+    await records.write([write(world, 1, credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.UNCLEAR))])
+    elsewhere = credited(world, 3, ((0, 700),), world.unfiled)
+    await records.write([write(world, 1, credited(world, 2, ((5_000, 9_000),)), elsewhere)])
+    await records.write([write(world, 1, decided(world, 2, Outcome.PASSED))])
+    _covered, totals = await records.coverage(world.learner, world.lesson)
+    assert (totals.waiting_ms, totals.final_ms, totals.provisional_ms) == (5_000, 4_000, 0)
+    _covered, totals = await records.coverage(world.learner, world.unfiled)
+    assert totals.final_ms == 700
+    await records.write([write(world, 1, credited(world, 4, ((9_000, 10_000),)), decided(world, 3, Outcome.MISSED))])
+    covered, totals = await records.coverage(world.learner, world.lesson)
+    assert totals.withheld_ms == 1_000 and covered == ((0, 9_000),)
+
+
+async def test_what_the_snapshot_holds_beyond_the_ledger_is_settled_when_the_seat_opens(db) -> None:
+    world, records = await opened(db)
+    await records.write([write(world, 1, credited(world, 1, ((0, 4_000),)))])
+    lost = snapshot(
+        world, 1, 7, stretch=3, open_spans=((8_000, 9_000),),
+        closed=((1, world.lesson, ((0, 4_000),), DAY), (2, world.lesson, ((4_000, 8_000),), DAY)),
+    )  # fmt: skip
+    (answer,) = await records.open_seats([request(world, 2, snapshot=lost, resumed=True)])
+    assert isinstance(answer, SeatOpened)
+    assert answer.settled_ms == 5_000 and answer.covered == ((0, 9_000),) and answer.day_used_ms == 9_000
+    (again,) = await records.open_seats([request(world, 3, snapshot=lost, resumed=True)])
+    assert isinstance(again, SeatOpened) and again.settled_ms == 0 and again.covered == ((0, 9_000),)
+
+
+async def test_the_seat_s_own_state_starts_a_session_when_redis_lost_everything(db) -> None:
+    world, records = await opened(db)
+    state = snapshot(world, 1, 9, stretch=2, open_spans=((4_000, 6_000),))
+    await records.write([write(world, 1, credited(world, 1, ((0, 4_000),)), state=state)])
+    (answer,) = await records.open_seats([request(world, 2)])
+    assert isinstance(answer, SeatOpened) and answer.base is not None
+    assert answer.covered == ((0, 6_000),) and answer.settled_ms == 2_000 and answer.base.seq == 9
+
+
+async def test_who_may_not_study_is_told_why(db) -> None:
+    world, records = await opened(db)
+    cases_ = [
+        (request(world, 2, lesson_id=999_999), "no_lesson"),
+        (request(world, 2, account_version=2), "account_changed"),
+        (request(world, 2, login_id="nobody"), "login_ended"),
+        (request(world, 2, learner_id=world.reviewer), "not_on_roster"),
+    ]
+    for asked, why in cases_:
+        (answer,) = await records.open_seats([asked])
+        assert isinstance(answer, SeatRefused) and answer.why == why
+    async with db.write() as conn:
+        await conn.execute(update(accounts).where(accounts.c.id == world.learner).values(status="blocked"))
+    (answer,) = await records.open_seats([request(world, 2)])
+    assert isinstance(answer, SeatRefused) and answer.why == "blocked"
+
+
+async def test_an_unfiled_lesson_and_a_closed_class_earn_nothing_and_say_so(db) -> None:
+    world, records = await opened(db)
+    (answer,) = await records.open_seats([request(world, 2, lesson_id=world.unfiled)])
+    assert isinstance(answer, SeatOpened) and answer.licence.reason == "unfiled"
+    closed = await build(db, opens_ms=0, closes_ms=NOW_MS - 1)
+    (answer,) = await records.open_seats([request(closed, 1)])
+    assert isinstance(answer, SeatOpened) and answer.licence.reason == "class_closed"
+
+
+async def test_a_check_for_people_opens_one_case_and_more_of_the_same_joins_it(db) -> None:
+    world, records = await opened(db)
+    issued = CheckIssued(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="tick", check_id=f"c{world.learner}-1", number=1,
+        kind=CheckKind.START, nonce="n", window_ms=60_000,
+    )  # fmt: skip
+    await records.write([write(world, 1, issued, decided(world, 1, Outcome.UNCLEAR, review=True))])
+    await records.write([write(world, 1, decided(world, 2, Outcome.UNCLEAR, review=True))])
+    async with db.read() as conn:
+        case = (await conn.execute(select(cases).where(cases.c.learner_id == world.learner))).one()
+        causes = (await conn.execute(select(case_causes).where(case_causes.c.case_id == case.id))).all()
+        check = (await conn.execute(select(checks).where(checks.c.learner_id == world.learner))).one()
+    assert (case.kind, case.status, case.version, len(causes)) == ("unclear", "open", 2, 2)
+    assert (check.outcome, check.kind, check.tries) == ("unclear", "start", 1)
+
+
+async def test_pages_read_the_open_stretch_of_the_seat_as_provisional(db) -> None:
+    world, records = await opened(db)
+    state = snapshot(world, 1, 9, stretch=2, open_spans=((4_000, 6_000),))
+    refused = Refused(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1", from_ms=6_000, to_ms=8_000, ms=2_000, reason="hidden",
+        from_at_ms=NOW_MS, beats=2,
+    )  # fmt: skip
+    done = Completed(lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1")
+    await records.write([write(world, 1, credited(world, 1, ((0, 4_000),)), refused, done, state=state)])
+    async with db.read() as conn:
+        record = await queries.lesson_record(conn, world.learner, world.lesson)
+        progress = await queries.progress(conn, world.learner)
+        days = await queries.days(conn, world.learner, world.institution)
+        whole = await queries.totals(conn, world.learner)
+        used = await queries.granted_on_day(conn, world.learner, DAY)
+        elsewhere = await queries.days(conn, world.learner, world.institution + 1)
+    assert record.totals.provisional_ms == 6_000 and record.completed
+    assert [(row.from_ms, row.to_ms) for row in record.ledger] == [(0, 4_000), (4_000, 6_000)]
+    assert [(run.from_ms, run.to_ms, run.reason) for run in record.refused] == [(6_000, 8_000, "hidden")]
+    assert progress[world.lesson].totals == days[0].totals == whole and used == 6_000
+    assert elsewhere == []
+
+
+async def test_instructions_grow_by_one_and_a_seat_write_tells_the_newest(db) -> None:
+    from proctor.modules.study.ledger import next_instruction
+
+    world, records = await opened(db)
+    async with db.write() as conn:
+        for _n in range(2):
+            await next_instruction(
+                conn, learner_id=world.learner, action="void", lesson_id=world.lesson, spans=((0, 5),), now_ms=NOW_MS
+            )
+    (answer,) = await records.write([write(world, 1)])
+    assert answer.instruction_version == 2
+    found = await records.instructions(world.learner, 1)
+    assert [(one.version, one.action, one.spans) for one in found] == [(2, "void", ((0, 5),))]
+
+
+async def test_the_order_of_items_of_one_learner_is_kept_and_learners_do_not_touch_each_other(db) -> None:
+    world, records = await opened(db)
+    other = World(db, learner=world.other_learner, lesson=world.lesson)
+    await records.open_seats([request(other, 3)])
+    answers = await records.write([
+        write(other, 3, credited(other, 1, ((0, 1_000),))),
+        write(world, 1, credited(world, 1, ((0, 2_000),))),
+        write(other, 2, credited(other, 2, ((1_000, 2_000),))),
+        write(world, 1, decided(world, 1, Outcome.PASSED)),
+    ])  # fmt: skip
+    assert [answer.matched for answer in answers] == [True, True, False, True]
+    _covered, mine = await records.coverage(world.learner, world.lesson)
+    _covered, theirs = await records.coverage(other.learner, world.lesson)
+    assert (mine.final_ms, theirs.provisional_ms) == (2_000, 1_000)
+
+
+async def test_a_new_seat_row_has_no_state_of_its_own(db) -> None:
+    world, _records = await opened(db)
+    async with db.read() as conn:
+        row = (await conn.execute(select(seats).where(seats.c.learner_id == world.learner))).one()
+    assert (row.fence, row.stored_stretch, row.instruction_version) == (1, 0, 0)

@@ -1,0 +1,119 @@
+"""`proctor up` as an operator meets it: sentences instead of traces, data that stays, a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from proctor.demo import logins_of
+from tests.client import Person
+from tests.stack import ROOT, Stack, free_port
+from tests.world import PASSWORD
+
+pytestmark = pytest.mark.processes
+
+
+def up(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "proctor.cli", "up", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False, env={**os.environ, **(env or {})},
+    )  # fmt: skip
+
+
+def says_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode != 0
+    said = done.stderr.strip()
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(said.splitlines()) <= 3, said
+    for word in words:
+        assert word in " ".join(said.split()), said
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        says_one_sentence(up("--data", str(tmp_path), "--port", str(port)), str(port), "--port")
+        done = up("--data", str(tmp_path), "--port", str(free_port()), "--gateway-port", str(port))
+        says_one_sentence(done, str(port), "--gateway-port")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    says_one_sentence(up("--data", str(blocked / "data"), "--port", str(free_port())), "--data")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--redis-url", "redis://127.0.0.1:1/0"], ["redis"]),
+        (["--database-url", "postgresql+asyncpg://nobody@127.0.0.1:1/none"], ["sql"]),
+        (["--tls", "missing.crt", "missing.key"], ["certificate"]),
+        (["--tls", "only-one.crt"], ["--tls"]),
+        (["--port", "99999999"], ["port"]),
+    ],
+)
+def test_what_does_not_answer_or_fit_is_said(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    given = arguments if "--port" in arguments else [*arguments[:1], *arguments[1:], "--port", str(free_port())]
+    done = up("--data", str(tmp_path), *given)
+    assert done.returncode != 0 and "Traceback" not in done.stdout + done.stderr
+    assert all(word in (done.stdout + done.stderr) for word in words), done.stderr
+
+
+def test_a_setting_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
+    says_one_sentence(up("--data", str(tmp_path), env={"ZHENXUE_GATEWAYS": "many"}), "gateways")
+
+
+def test_a_child_that_dies_at_the_start_ends_the_run_with_its_last_words(tmp_path: Path) -> None:
+    done = up("--data", str(tmp_path), "--port", str(free_port()), "--no-demo", env={"ZHENXUE_LOG_LEVEL": "loud"})
+    says_one_sentence(done, "log_level")
+
+
+async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "data") as stack:
+        async with await stack.learner() as person:
+            login = person.login
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "proctor.cli", "up", "--data", str(stack.data), "--port", str(free_port()),
+            cwd=ROOT, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _out, said = await second.communicate()
+        assert second.returncode != 0 and b"another run" in b" ".join(said.split())
+        children = [pid for kind in ("gateway", "web", "faces", "valkey") for pid in stack.pids(kind)]
+        assert len(children) == 5
+        started = time.monotonic()
+        stack.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(stack.process.wait(), 5) == 0
+        assert time.monotonic() - started < 5
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    logins = logins_of(tmp_path / "data")
+    started = time.monotonic()
+    async with Stack(tmp_path / "data") as again:
+        assert time.monotonic() - started < 5
+        assert logins_of(again.data) == logins
+        async with Person(again.url) as person:
+            await person.sign_in(login, PASSWORD)
+
+
+async def test_five_deaths_in_a_minute_end_the_run(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "data") as stack:
+        for _death in range(5):
+            while not (pids := stack.pids("faces")):
+                await asyncio.sleep(0.1)
+            os.kill(pids[0], signal.SIGKILL)
+            for _wait in range(100):
+                if pids[0] not in stack.pids("faces"):
+                    break
+                await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(stack.process.wait(), 20) != 0
+        assert "5 times in a minute" in " ".join(stack.log().split())
