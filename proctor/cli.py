@@ -173,7 +173,8 @@ def backup(target: Annotated[Path, typer.Argument(help="File to write.")], data:
     from proctor import backup as room
 
     path, keys = room.backup(settings_of(data=data), target)
-    console.print(f"Written: {path} and {keys}. Keep the two apart: together they are everybody's faces.", markup=False)
+    console.print(f"Written: {path} and {keys}.", markup=False)
+    console.print("Keep the two apart: together they are everybody's faces.")
 
 
 @app.command()

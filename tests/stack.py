@@ -6,21 +6,28 @@ Rules are shortened by settings only; nothing is replaced.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
+import threading
 import time
 import urllib.request
+from functools import cache
 from pathlib import Path
 
+from proctor import compose, demo
 from proctor.adapters.secrets import load_secrets
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.vault import AesVault
 from proctor.core.inputs import Totals
 from proctor.modules.study import queries
+from proctor.settings import load
 from tests.client import Person
 from tests.world import PASSWORD, people
 
@@ -42,10 +49,35 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+async def _fill(folder: Path) -> None:
+    settings = load({}, data=str(folder))
+    async with compose.database(settings) as db:
+        await db.migrate()
+        await demo.fill(db, compose.vault_of(settings), settings.data_dir)
+
+
+@cache
+def filled() -> Path:
+    """A data folder with the demonstration in it, made once a test session: drawing videos takes its time."""
+    folder = Path(tempfile.mkdtemp(prefix="zx-demo-")) / "data"
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    thread = threading.Thread(target=lambda: asyncio.run(_fill(folder)))
+    thread.start()
+    thread.join()
+    assert (folder / "demo.json").exists()
+    return folder
+
+
 class Stack:
     """Start with `async with Stack(tmp_path) as stack`; `stack.url` is the web's origin."""
 
-    def __init__(self, data: Path, *, policy: dict | None = None, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *, policy: dict | None = None, env: dict[str, str] | None = None, copy: bool = True,
+        options: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self._copy = copy
+        self._options = options
         self.data = data
         self.port = free_port()
         self.gateway_port = free_port()
@@ -60,11 +92,14 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             **self._env,
         }
+        if not self.data.exists() and self._copy:
+            shutil.copytree(filled(), self.data)
         self.data.mkdir(parents=True, exist_ok=True)
         self._log = (self.data / "up.log").open("wb")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "proctor.cli", "up",
             "--data", str(self.data), "--port", str(self.port), "--gateway-port", str(self.gateway_port),
+            *self._options,
             cwd=ROOT, env=environment, stdout=self._log, stderr=self._log, start_new_session=True,
         )  # fmt: skip
         await self.ready(120)
@@ -88,7 +123,8 @@ class Stack:
             if self.process.returncode is not None:
                 raise AssertionError(f"the stack ended:\n{self.log()}")
             with contextlib.suppress(OSError):
-                if await asyncio.to_thread(self._get_ready) == 200:
+                # The web answers before the supervisor has seen all its children.
+                if await asyncio.to_thread(self._get_ready) == 200 and "Ready in" in self.log():
                     return
             await asyncio.sleep(0.2)
         raise AssertionError(f"the stack was not ready within {seconds} s:\n{self.log()}")
@@ -138,7 +174,8 @@ class Stack:
             with contextlib.suppress(OSError):
                 fields = path.read_text().rsplit(")", 1)[1].split()
                 if int(fields[1]) == self.process.pid and fields[0] != "Z":
-                    words = path.with_name("cmdline").read_bytes().decode(errors="replace").split("\0")
-                    if any(word == kind or word.endswith(f"{kind}-server") for word in words):
+                    line = path.with_name("cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+                    # The store renames itself to one string, so the words are looked for in the whole line.
+                    if f"{kind}-server" in line or kind in line.split():
                         found.append(int(path.parent.name))
         return sorted(found)

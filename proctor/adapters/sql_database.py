@@ -74,11 +74,14 @@ class SqlDatabase:
         from proctor.adapters.migrations import upgrade
 
         url = self.url.set(drivername="sqlite" if self.is_sqlite else "postgresql+asyncpg")
-        if self.is_sqlite:
-            await asyncio.to_thread(upgrade, url)
-            return
-        async with self.engine.begin() as conn:
-            await conn.run_sync(lambda sync: upgrade(url, sync))
+        try:
+            if self.is_sqlite:
+                await asyncio.to_thread(upgrade, url)
+                return
+            async with self.engine.begin() as conn:
+                await conn.run_sync(lambda sync: upgrade(url, sync))
+        except (OperationalError, InterfaceError, ConnectionError, TimeoutError) as error:
+            raise Unavailable("sql", type(error).__name__) from error
 
     async def close(self) -> None:
         await self.engine.dispose()

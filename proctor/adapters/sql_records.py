@@ -1,4 +1,4 @@
-"""Records in SQL: the seat's fence guards every write; facts, ledger, checks, cases and rollups in one transaction."""
+"""Records in SQL: the seat's fence guards every write; all that follows from a fact is one transaction."""
 
 from __future__ import annotations
 

@@ -87,6 +87,8 @@ class Models:
         where = folder or model_folder()
         detector, embedder = _checked(where, DETECTOR), _checked(where, EMBEDDER)
         cv2.setNumThreads(1)  # workers are processes, one a core
+        # Hints about engines are no news to operators.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         return cls(
             cv2.FaceDetectorYN.create(str(detector), "", (DETECT_WIDTH, DETECT_WIDTH), SCORE_MIN, 0.3, 50),
             cv2.FaceRecognizerSF.create(str(embedder), ""),

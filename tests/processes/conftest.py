@@ -9,7 +9,6 @@ import pytest
 
 from tests.stack import Stack
 
-
 # Checks come after two seconds of study and their window is short: rules are not changed, only their numbers.
 STRICT = {
     "check_every_ms_min": 2_000, "check_every_ms_max": 2_000, "check_window_ms": 6_000, "check_reuse_ms": 0,
