@@ -82,6 +82,7 @@ class Stack:
         self.port = free_port()
         self.gateway_port = free_port()
         self.url = f"http://localhost:{self.port}"
+        self.relay_port = 0
         self._policy = {**QUICK_POLICY, **(policy or {})}
         self._env = env or {}
 

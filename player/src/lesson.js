@@ -59,6 +59,7 @@ export class Lesson {
     this.pageId = newPageId();
     this.refusal = '';
     this.capSeen = false;
+    this.capped = false;
     this.drawing = false;
     this.told = '';
     /** @type {Array<() => void>} */
@@ -327,7 +328,9 @@ export class Lesson {
     }
     say(line, said.text);
     this._gap(status, said.gap);
-    const capped = view.why === 'daily_cap' && !this.capSeen;
+    // The word stays until it was read: the beat of the pause itself has another reason.
+    this.capped = !this.capSeen && (this.capped || view.why === 'daily_cap');
+    const capped = this.capped;
     if (capped && this.client.playing) this.client.pause(now());
     this.sheets.show(this.film.broken ? this._brokenSheet() : sheetFor(view, text, this._actions(capped)));
     const stands = !view.playing && !(view.want && view.state === 'live') && view.state !== 'ticket';

@@ -54,7 +54,10 @@ class PageError(AssertionError):
 class Browser:
     """One Chromium process with its own profile. Use as an async context manager."""
 
-    def __init__(self, *, camera: Path | None = None, headed: bool = False, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, camera: Path | None = None, headed: bool = False, flags: tuple[str, ...] = (), display: str = ""
+    ) -> None:
+        self._display = display
         self._camera = camera
         self._headed = headed
         self._flags = flags
@@ -71,6 +74,7 @@ class Browser:
             *FLAGS, *mode, *camera, *self._flags,
             f"--user-data-dir={self._profile}", "--remote-debugging-port=0", "about:blank",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+            env={**os.environ, **({"DISPLAY": self._display} if self._display else {})},
         )  # fmt: skip
         address = await asyncio.wait_for(self._address(), 30)
         self._socket = await connect(address, max_size=64_000_000, ping_interval=None)
@@ -248,6 +252,13 @@ class Page:
                 {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
                 {"name": "prefers-reduced-motion", "value": "reduce"},
             ],
+        )
+
+    async def offline(self, on: bool) -> None:
+        """No HTTP from this page while on. Sockets that are open already are not touched by Chromium."""
+        await self.call("Network.enable")
+        await self.call(
+            "Network.emulateNetworkConditions", offline=on, latency=0, downloadThroughput=-1, uploadThroughput=-1
         )
 
     async def user_agent(self, value: str) -> None:

@@ -7,16 +7,17 @@ import contextlib
 
 
 class Cut:
-    """Relays 127.0.0.1:`port` to `target_port`. While cut, connections end and new ones are refused at once."""
+    """Relays 127.0.0.1:`port` (0: any free one) to `target_port`. While cut, connections end and new ones are refused at once."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, port: int = 0) -> None:
         self._target_port = target_port
+        self._port = port
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task] = set()
         self._is_cut = False
 
     async def __aenter__(self) -> Cut:
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self._port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

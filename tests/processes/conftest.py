@@ -16,7 +16,7 @@ STRICT = {
 }  # fmt: skip
 
 
-def _running(stack: Stack) -> Iterator[Stack]:
+def running(stack: Stack) -> Iterator[Stack]:
     """Started and stopped outside the tests' event loops."""
     runner = asyncio.Runner()
     runner.run(stack.__aenter__())
@@ -30,10 +30,10 @@ def _running(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Stack]:
     """`proctor up` with a beat a second."""
-    yield from _running(Stack(tmp_path_factory.mktemp("up")))
+    yield from running(Stack(tmp_path_factory.mktemp("up")))
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory) -> Iterator[Stack]:
     """The same with quick checks."""
-    yield from _running(Stack(tmp_path_factory.mktemp("strict"), policy=STRICT))
+    yield from running(Stack(tmp_path_factory.mktemp("strict"), policy=STRICT))

@@ -6,6 +6,8 @@ const ATTRIBUTES = {
   disablepictureinpicture: '', disableremoteplayback: '', controlslist: 'nodownload noremoteplayback noplaybackrate',
   preload: 'metadata',
 };
+const RETRY_MS = [500, 1000, 2000, 4000];
+const GIVE_UP_MS = 240000; // longer than the longest cut that a check waits for
 const HLS_KIND = 'application/vnd.apple.mpegurl';
 
 /** @returns {HTMLVideoElement} */
@@ -53,7 +55,84 @@ export function countFrames(video) {
 }
 
 /**
- * Loads a lesson: native HLS where there is some, else hls.js on media source extensions.
+ * Tries again after a network error, less and less often, and at once when the browser says that it is online.
+ * @param {() => void} gaveUp
+ */
+function createRetry(gaveUp) {
+  let tries = 0;
+  let since = 0;
+  let timer = 0;
+  /** @type {null|(() => void)} */
+  let waiting = null;
+  const run = () => {
+    clearTimeout(timer);
+    const again = waiting;
+    waiting = null;
+    if (again) again();
+  };
+  window.addEventListener('online', run);
+  return {
+    /** @param {() => void} again */
+    later(again) {
+      since = since || Date.now();
+      if (Date.now() - since > GIVE_UP_MS) {
+        gaveUp();
+        return;
+      }
+      waiting = again;
+      clearTimeout(timer);
+      timer = window.setTimeout(run, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
+      tries += 1;
+    },
+    fine() {
+      tries = 0;
+      since = 0;
+    },
+    stop() {
+      waiting = null;
+      clearTimeout(timer);
+      window.removeEventListener('online', run);
+    },
+  };
+}
+
+/**
+ * hls.js on media source extensions.
+ * @param {any} Hls
+ * @param {HTMLVideoElement} video
+ * @param {string} url
+ * @param {string} hlsBase
+ * @param {ReturnType<typeof createRetry>} retry
+ * @param {(why: string) => void} failed
+ */
+function attachHls(Hls, video, url, hlsBase, retry, failed) {
+  const hls = new Hls({
+    workerPath: `${hlsBase}/dist/hls.worker.js`, maxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true,
+  });
+  let recovered = 0;
+  let listed = false;
+  hls.on(Hls.Events.MANIFEST_PARSED, () => {
+    listed = true;
+  });
+  hls.on(Hls.Events.FRAG_LOADED, retry.fine);
+  hls.on(Hls.Events.ERROR, (/** @type {string} */ _name, /** @type {any} */ about) => {
+    if (!about.fatal) return;
+    const status = (about.response && about.response.code) || 0;
+    if (about.type === Hls.ErrorTypes.MEDIA_ERROR && recovered < 2) {
+      recovered += 1;
+      hls.recoverMediaError();
+    } else if (about.type === Hls.ErrorTypes.NETWORK_ERROR && (status < 400 || status >= 500)) {
+      // The line is down, not the lesson: what is buffered plays on, and loading goes on when the line is back.
+      retry.later(() => (listed ? hls.startLoad() : hls.loadSource(url)));
+    } else failed('network');
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  return hls;
+}
+
+/**
+ * Loads a lesson: native HLS where there is some, else hls.js.
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {string} hlsBase address below which hls.js is served; "" when it is not
@@ -64,6 +143,7 @@ export function load(video, url, hlsBase, failed) {
   let stopped = false;
   /** @type {any} */
   let hls = null;
+  const retry = createRetry(() => failed('network'));
   const isHls = /\.m3u8(\?|$)/.test(url);
 
   async function attach() {
@@ -73,42 +153,46 @@ export function load(video, url, hlsBase, failed) {
     }
     try {
       const module = await import(`${hlsBase}/dist/hls.light.min.mjs`);
-      if (stopped) return;
-      const Hls = module.default;
-      hls = new Hls({
-        workerPath: `${hlsBase}/dist/hls.worker.js`, maxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true,
-      });
-      let recovered = 0;
-      hls.on(Hls.Events.ERROR, (/** @type {string} */ _name, /** @type {any} */ about) => {
-        if (!about.fatal) return;
-        if (about.type === Hls.ErrorTypes.MEDIA_ERROR && recovered < 2) {
-          recovered += 1;
-          hls.recoverMediaError();
-        } else failed('network');
-      });
-      hls.loadSource(url);
-      hls.attachMedia(video);
+      if (!stopped) hls = attachHls(module.default, video, url, hlsBase, retry, failed);
     } catch (error) {
       if (!stopped) failed('network');
     }
   }
 
+  function reload() {
+    const at = video.currentTime;
+    const playing = !video.paused;
+    video.addEventListener('loadedmetadata', () => {
+      retry.fine();
+      video.currentTime = at;
+      if (playing) video.play().catch(() => {});
+    }, { once: true });
+    video.src = url;
+  }
+
+  const onError = () => {
+    const code = video.error ? video.error.code : 0;
+    if (code === 2) {
+      retry.later(reload);
+      return;
+    }
+    video.removeEventListener('error', onError);
+    // Some engines say "maybe" and then cannot.
+    if (isHls && mseThere() && hlsBase) {
+      video.removeAttribute('src');
+      attach();
+    } else failed('network');
+  };
+
   if (!isHls || video.canPlayType(HLS_KIND)) {
-    const onError = () => {
-      video.removeEventListener('error', onError);
-      // Some engines say "maybe" and then cannot.
-      const code = video.error ? video.error.code : 0;
-      if (isHls && code !== 2 && mseThere() && hlsBase) {
-        video.removeAttribute('src');
-        attach();
-      } else failed('network');
-    };
     video.addEventListener('error', onError);
     video.src = url;
   } else attach();
 
   return () => {
     stopped = true;
+    retry.stop();
+    video.removeEventListener('error', onError);
     if (hls) hls.destroy();
     video.removeAttribute('src');
     video.load();

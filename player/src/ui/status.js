@@ -76,13 +76,13 @@ export function sheetFor(view, text, to) {
   }
   if (view.state === 'parked') return parked(view, text, to);
   if (view.state === 'over') return over(view, text, to);
-  if (!view.want && !view.playing) return null;
   if (to.capped) {
     const day = clock(view.day);
     return Object.assign(
       sheet('cap', 'cap', text, { act: 'resume', label: text('cap_act'), press: to.capSeen }, true),
       { text: fill(text('cap_text'), { day }) });
   }
+  if (!view.want && !view.playing) return null;
   return standing(view, text, to);
 }
 
