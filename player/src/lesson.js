@@ -54,7 +54,7 @@ export class Lesson {
     this.places = places;
     this.emit = emit;
     this.base = base;
-    /** @type {Object<string, string>} */
+    /** @type {Object<string, any>} */
     this.words = zh;
     this.pageId = newPageId();
     this.refusal = '';

@@ -81,6 +81,9 @@ class Session(Seat):
         placed = [s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s)]
         reason = self._barred()
         self.position_ms = min(position_ms, self.duration_ms)
+        if placed:
+            # Played on while the line was down: what follows is no seek, also if not all of it is granted.
+            self.reach_ms = max(self.reach_ms, placed[-1][1])
         if reason is not None or not placed:
             return ()
         grant = self.credit.grant(tuple(placed), elapsed_ms, self._day_left_ms())

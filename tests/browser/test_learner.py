@@ -147,7 +147,7 @@ async def test_a_reload_continues_where_it_was(stack: Stack, cameras) -> None:
         before = await counted(page, 3_000)
         await page.reload()
         await state(page, "counting", seconds=20)
-        assert await page.js("document.querySelector('video').currentTime") * 1_000 >= before - 1_500
+        await page.until(f"document.querySelector('video').currentTime * 1000 >= {before - 1_500}")
         await counted(page, 2_000)
         assert await total_ms(page) >= before + 2_000
 

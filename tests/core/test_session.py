@@ -30,7 +30,7 @@ from proctor.core.intervals import normalise, total
 from proctor.core.policy import Policy
 from proctor.core.session import Session
 from proctor.core.snapshot import encode_snapshot
-from proctor.core.wire import Sheet
+from proctor.core.wire import Beat, Sheet
 from tests.core.worlds import T0, Dice, Player, after, opening
 
 
@@ -508,3 +508,25 @@ def test_the_view_is_no_oracle() -> None:
 def test_totals_of_earlier_seats_are_carried() -> None:
     player = Player(covered=((0, 50_000),), totals=Totals(final_ms=30_000, provisional_ms=20_000))
     assert player.total_ms == 50_000 and player.session.final_ms == 30_000
+
+
+def test_playing_on_after_a_reconnect_is_no_seek() -> None:
+    """A real player was refused everything after a cut: its claim began where the resume frame had ended."""
+    player = Player()
+    player.beat("play", wait_ms=0)
+    player.beat(wait_ms=9_000)
+    snapshot = player.session.snapshot(player.now_ms)
+    assert player.session.total_ms == 9_000
+    covered = ((0, 9_000),)
+    opening_ = after(snapshot, 5_000, covered=covered, provisional=covered)
+    session = Session(opening_, player.policy, player.now_ms + 5_000, Dice()())
+    session.resume(((9_000, 14_000),), 125, 14_000, player.now_ms + 5_000, opening_)
+    now_ms = player.now_ms + 5_000
+    view = session.view()
+    session.beat(Beat(seq=1, kind="play", pos=14_000, playing=True, nonce=view.nonce), now_ms)
+    claim = Beat(
+        seq=2, kind="beat", pos=24_000, span=(14_000, 24_000), playing=True, frames=250, ack=1,
+        nonce=session.view().nonce,
+    )  # fmt: skip
+    session.beat(claim, now_ms + 10_000)
+    assert session.view().counting and session.total_ms == 24_000

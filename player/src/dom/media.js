@@ -155,7 +155,7 @@ export function load(video, url, hlsBase, failed) {
       const module = await import(`${hlsBase}/dist/hls.light.min.mjs`);
       if (!stopped) hls = attachHls(module.default, video, url, hlsBase, retry, failed);
     } catch (error) {
-      if (!stopped) failed('network');
+      if (!stopped) retry.later(attach);
     }
   }
 
@@ -184,7 +184,9 @@ export function load(video, url, hlsBase, failed) {
     } else failed('network');
   };
 
-  if (!isHls || video.canPlayType(HLS_KIND)) {
+  // Where both are there hls.js is the surer one: desktop browsers' own HLS is young and gives up on a lost line.
+  const own = typeof MediaSource !== 'function' && video.canPlayType(HLS_KIND);
+  if (!isHls || own) {
     video.addEventListener('error', onError);
     video.src = url;
   } else attach();
