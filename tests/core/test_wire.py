@@ -20,7 +20,8 @@ SERVER = msgspec.json.Decoder(wire.ServerFrame)
 
 @pytest.mark.parametrize("case", VECTORS["client"], **name_of)
 def test_a_client_frame_is_read_as_the_example_says(case) -> None:
-    assert msgspec.to_builtins(wire.decode(case["json"].encode())) == case["frame"]
+    found = wire.decode(case["json"].encode())
+    assert json.loads(msgspec.json.encode(found)) == case["frame"]
 
 
 @pytest.mark.parametrize("case", VECTORS["refused"], **name_of)
@@ -50,7 +51,7 @@ def test_a_frame_above_its_bound_is_refused_and_at_the_bound_is_read() -> None:
 
 
 json_value = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )

@@ -1,0 +1,35 @@
+"""Flags point people somewhere: three takeovers an hour between devices are one."""
+
+from __future__ import annotations
+
+from proctor.core.facts import FlagKind
+from proctor.core.flags import HOUR_MS, SCORES, takeovers_after
+from proctor.core.policy import Policy
+
+NOW = 10 * HOUR_MS
+
+
+def test_the_third_takeover_within_an_hour_is_too_many() -> None:
+    kept: tuple[int, ...] = ()
+    found = []
+    for minute in (0, 20, 40):
+        kept, many = takeovers_after(kept, True, NOW + minute * 60_000, Policy())
+        found.append(many)
+    assert found == [False, False, True]
+
+
+def test_a_takeover_of_an_hour_ago_is_forgotten() -> None:
+    assert takeovers_after((NOW - HOUR_MS, NOW - 1), True, NOW, Policy()) == ((NOW - 1, NOW), False)
+
+
+def test_a_page_swap_on_one_device_counts_nothing() -> None:
+    assert takeovers_after((NOW - 2, NOW - 1), False, NOW, Policy()) == ((NOW - 2, NOW - 1), False)
+
+
+def test_no_more_takeovers_are_kept_than_the_rule_needs() -> None:
+    kept, many = takeovers_after(tuple(range(NOW - 9, NOW)), True, NOW, Policy())
+    assert len(kept) == 3 and many
+
+
+def test_every_flag_has_a_score() -> None:
+    assert set(SCORES) == set(FlagKind)
