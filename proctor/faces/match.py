@@ -12,6 +12,8 @@ from proctor.core.facts import Outcome
 from proctor.faces.quality import Look
 
 GOOD_FRAMES_MIN = 2  # of a camera's burst; one lucky frame says little
+ENROL_FRAMES_MIN = 3  # everything later is compared with it, so it asks for more
+FILE_FRAMES_MIN = 1  # a phone without a camera interface sends one picture; the capture is flagged as untrusted
 SAME_PERSON = 0.5  # cosine between frames of one burst: below it two people took turns
 STILL_DIFF = 0.35  # mean grey levels between aligned faces: a live camera has noise, a repeated file has none
 BEST_FRAMES = 3
@@ -25,58 +27,78 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     score: float = 0.0
     threshold: float = 0.0
     frames: int = 0  # pictures in the burst
+    good: int = 0  # of them usable and different from each other
     template: np.ndarray | None = None
     best: int = -1
 
 
 def compare(
     looks: Sequence[Look], embeddings: Sequence[np.ndarray], template: np.ndarray | None, *, accept: float,
-    grey: float, source: str,
+    grey: float, source: str, same: float = SAME_PERSON,
 ) -> Judgement:  # fmt: skip
     """`embeddings` belong to the usable looks, in order. Without `template` the burst enrols.
 
     Poor pictures are unclear, never a mismatch: only faces that were seen well can be another person's.
+    `same` is the cosine that frames of one person reach among themselves.
     """
-    good = [index for index, one in enumerate(looks) if not one.problem]
-    problem = _problem(looks, good, embeddings, source)
+    usable = [index for index, one in enumerate(looks) if not one.problem]
+    vectors = dict(zip(usable, embeddings, strict=True))
+    # A repeated picture is no further witness. A file is one picture by nature.
+    good = usable if source == "file" else _distinct(looks, usable)
+    enrolling = template is None
+    needed = FILE_FRAMES_MIN if source == "file" else ENROL_FRAMES_MIN if enrolling else GOOD_FRAMES_MIN
+    problem = _problem(looks, usable, good, needed)
+    if not problem and not _agree([vectors[i] for i in good], max(same, accept) if enrolling else same):
+        problem = "changing"
     if problem:
-        return Judgement(outcome=Outcome.UNCLEAR, detail=problem, threshold=accept, frames=len(looks))
-    order = sorted(range(len(good)), key=lambda i: looks[good[i]].quality, reverse=True)[:BEST_FRAMES]
-    mean = np.mean([embeddings[i] for i in order], axis=0)
-    mean = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-    best = good[order[0]]
+        return Judgement(outcome=Outcome.UNCLEAR, detail=problem, threshold=accept, frames=len(looks), good=len(good))
+    order = sorted(good, key=lambda index: looks[index].quality, reverse=True)[:BEST_FRAMES]
     if template is None:
+        mean = np.mean([vectors[index] for index in order], axis=0)
+        mean = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
         return Judgement(
-            outcome=Outcome.PASSED, detail="enrolled", score=1.0, threshold=accept, frames=len(looks), template=mean,
-            best=best,
+            outcome=Outcome.PASSED, detail="enrolled", score=1.0, threshold=accept, frames=len(looks),
+            good=len(good), template=mean, best=order[0],
         )  # fmt: skip
-    score = float(np.mean([float(np.dot(embeddings[i], template)) for i in order]))
+    score = float(np.mean([float(np.dot(vectors[index], template)) for index in order]))
+    outcome, detail = _word(score, accept, grey)
+    return Judgement(
+        outcome=outcome, detail=detail, score=score, threshold=accept, frames=len(looks), good=len(good),
+        best=order[0],
+    )  # fmt: skip
+
+
+def _word(score: float, accept: float, grey: float) -> tuple[Outcome, str]:
     if score >= accept:
-        outcome, detail = Outcome.PASSED, ""
-    elif score < grey:
-        outcome, detail = Outcome.MISMATCH, "mismatch"
-    else:
-        outcome, detail = Outcome.UNCLEAR, "not_sure"
-    return Judgement(outcome=outcome, detail=detail, score=score, threshold=accept, frames=len(looks), best=best)
+        return Outcome.PASSED, ""
+    if score < grey:
+        return Outcome.MISMATCH, "mismatch"
+    return Outcome.UNCLEAR, "not_sure"
 
 
-def _problem(looks: Sequence[Look], good: list[int], embeddings: Sequence[np.ndarray], source: str) -> str:
+def _problem(looks: Sequence[Look], usable: list[int], good: list[int], needed: int) -> str:
     """Why this burst cannot be compared; "" when it can."""
-    needed = 1 if source == "file" else GOOD_FRAMES_MIN
     problems = Counter(one.problem for one in looks if one.problem)
-    if problems.get("many_faces", 0) * 2 >= len(looks) and looks:
+    if looks and problems["many_faces"] * 2 >= len(looks):
         return "many_faces"
-    if len(good) < needed:
-        return problems.most_common(1)[0][0] if problems else "too_few"
-    if source != "file" and _still([looks[index].aligned for index in good]):
+    if len(good) >= needed:
+        return ""
+    if len(usable) >= needed:
         return "still"
-    similar = min((float(np.dot(a, b)) for a in embeddings for b in embeddings), default=1.0)
-    return "changing" if similar < SAME_PERSON else ""
+    return problems.most_common(1)[0][0] if problems else "too_few"
 
 
-def _still(faces: list[np.ndarray | None]) -> bool:
-    """All frames of a burst equal to the pixel: a file is being played, not a camera."""
-    if len(faces) < 2:
-        return False
-    first = np.asarray(faces[0], np.float32)
-    return all(float(np.abs(np.asarray(face, np.float32) - first).mean()) < STILL_DIFF for face in faces[1:])
+def _agree(vectors: Sequence[np.ndarray], least: float) -> bool:
+    """Every pair of frames shows one person. Written so that a vector that is not a number never agrees."""
+    return all(float(np.dot(a, b)) >= least for a in vectors for b in vectors)
+
+
+def _distinct(looks: Sequence[Look], usable: Sequence[int]) -> list[int]:
+    """Without repeats: pictures equal to the pixel come from a file or a frozen driver, not from a live sensor."""
+    kept: list[int] = []
+    for index in usable:
+        face = np.asarray(looks[index].aligned, np.float32)
+        others = (np.asarray(looks[other].aligned, np.float32) for other in kept)
+        if all(float(np.abs(face - other).mean()) >= STILL_DIFF for other in others):
+            kept.append(index)
+    return kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import msgspec
@@ -26,6 +27,26 @@ NAME = "sface-2021dec-int8bq"  # stored with every template and verdict
 DETECT_WIDTH = 320  # pixels; finding faces in a larger picture costs four times as much and finds no more
 SCORE_MIN = 0.7  # of the detector; below it hands and patterns begin
 EMBEDDING = 128
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """Cosines of one embedder; another embedder's mean nothing to it."""
+
+    accept: float
+    grey: float
+    same: float  # what frames of one person reach within a burst
+
+
+class Embedder(Protocol):
+    """Turns an aligned face into a vector of length 1. `name` is stored with every template and verdict.
+
+    `own` are its thresholds when the settings' (which are SFace's) do not fit it.
+    """
+
+    name: str
+    own: Thresholds | None
+
+    def embedding(self, aligned: np.ndarray) -> np.ndarray: ...
 
 
 class Face(msgspec.Struct, frozen=True):
@@ -73,8 +94,40 @@ def _checked(folder: Path, name: str) -> Path:
     return path
 
 
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+class Dlib:
+    """The package `face_recognition`: optional, off unless named, measured beside the default.
+
+    Unfit as the judge of East-Asian faces: at its usual tolerance it takes 42 % of different people for the same.
+    """
+
+    name = "dlib-resnet-v1"
+    # Its vectors are nearly of length 1, so a distance d is the cosine 1 - d * d / 2: 0.45, 0.6 and 0.7.
+    own: Thresholds | None = Thresholds(accept=0.899, grey=0.82, same=0.755)
+
+    def __init__(self) -> None:
+        """Raises Unavailable("models") when the package is not installed."""
+        try:
+            import face_recognition
+        except (ImportError, SystemExit):  # it exits the process when its own models are missing
+            raise Unavailable("models", "the package face_recognition is not installed") from None
+        self._encode = face_recognition.face_encodings
+
+    def embedding(self, aligned: np.ndarray) -> np.ndarray:
+        """128 float32 of length 1."""
+        height, width = aligned.shape[:2]
+        rgb = np.ascontiguousarray(aligned[:, :, ::-1])
+        return _unit(self._encode(rgb, [(0, width, height, 0)])[0].astype(np.float32))
+
+
 class Models:
     """Both networks, loaded. Not for several threads at once: a network keeps its last input."""
+
+    name = NAME
+    own: Thresholds | None = None
 
     def __init__(self, detector, aligner, embedder) -> None:
         self._detector = detector
@@ -121,4 +174,4 @@ class Models:
         self._embedder.setInput(cv2.dnn.blobFromImage(aligned, 1.0, (112, 112), (0, 0, 0), swapRB=True), "data")
         vector = self._embedder.forward().reshape(-1).astype(np.float32)
         assert vector.shape == (EMBEDDING,)
-        return vector / max(float(np.linalg.norm(vector)), 1e-9)
+        return _unit(vector)

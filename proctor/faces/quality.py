@@ -12,13 +12,18 @@ from proctor.faces.models import Face
 
 PIXELS_MAX = 12_000_000  # what a phone's camera gives; more is an attack on memory
 SIDE_MIN = 96
+ASPECT_MAX = 4  # no camera is narrower; the detector's work grows with the long side of a strip
+FRAME_HEADERS = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: what browsers and cameras write
+# Tables and comments that may stand before the frame header. Whatever else libjpeg tolerates there (markers
+# without a length, filler bytes) would let it find another header than ours, and allocate by that one.
+SKIPPED = frozenset((0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)))
 
 
 class Limits(msgspec.Struct, frozen=True):
     """Bounds of a usable face. They are generous: an honest learner in a dim dormitory must get through."""
 
     eyes_px_min: float = 24.0  # below it the embedding guesses
-    second_area_ratio: float = 0.25  # a smaller second face is a poster or a passer-by far behind
+    second_area_ratio: float = 0.4  # a smaller second face is a poster or somebody at the far end of a room
     luma_min: float = 38.0  # mean brightness of the face, 0-255
     luma_max: float = 232.0
     sharpness_min: float = 12.0  # variance of the Laplacian on the aligned 112 px face
@@ -50,6 +55,8 @@ def decode(data: bytes) -> np.ndarray | None:
     size = _jpeg_size(data)
     if size is None or size[0] * size[1] > PIXELS_MAX or min(size) < SIDE_MIN:
         return None
+    if max(size) > ASPECT_MAX * min(size):
+        return None
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -65,15 +72,15 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     while at + 9 < len(data):
         if data[at] != 0xFF:
             return None
-        marker = data[at + 1]
-        if marker == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # fill byte
             at += 1
-            continue
-        if marker in (0xC0, 0xC1, 0xC2):
+        elif marker in FRAME_HEADERS:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        if marker in (0xD9, 0xDA):
+        elif marker in SKIPPED and length >= 2:
+            at += 2 + length
+        else:
             return None
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
 
 

@@ -6,11 +6,14 @@ What cannot be judged because of us is our fault and says so; a learner never pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
+from typing import Annotated
 
 import cv2
 import msgspec
+import numpy as np
 import structlog
 
 from proctor.core.facts import Outcome
@@ -26,8 +29,10 @@ log = structlog.get_logger("faces")
 TAKE = 4
 WAIT_MS = 1_000
 DELIVERIES_MAX = 3  # a burst that kills workers is given up
-BACKOFF_S = 0.5
-_blob = msgspec.msgpack.Decoder(list[bytes])
+BACKOFF_S = 0.5  # doubles while a port stays away
+BACKOFF_S_MAX = 4.0
+FRAMES_MAX = 64  # far above what an upload may hold; a blob beyond it is not ours
+_blob = msgspec.msgpack.Decoder(Annotated[list[bytes], msgspec.Meta(max_length=FRAMES_MAX)])
 
 
 class Worker:
@@ -53,14 +58,18 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; a burst under way is finished."""
+        wait_s = BACKOFF_S
         while not stop.is_set():
             try:
                 for receipt, job in await self._jobs.take(self._name, TAKE, WAIT_MS):
                     await self.handle(receipt, job)
+                wait_s = BACKOFF_S
             except Unavailable as gone:
                 # Not done: the stream delivers it again, to us or to another worker.
                 log.warning("worker_waits", port=gone.port)
-                await asyncio.sleep(BACKOFF_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), wait_s)
+                wait_s = min(2 * wait_s, BACKOFF_S_MAX)
 
     async def handle(self, receipt: str, job: FaceJob) -> None:
         """Judge one burst and let the job go. Raises Unavailable; then nothing is lost."""
@@ -76,9 +85,7 @@ class Worker:
         if job.deliveries > DELIVERIES_MAX:
             return self._word(job, Judgement(outcome=Outcome.OUR_FAULT, detail="gave_up"))
         if not await self._records.consented(job.learner_id):
-            # Withdrawn meanwhile: the pictures are not looked at and go.
-            await self._evidence.delete(job.evidence_id)
-            return self._word(job, Judgement(outcome=Outcome.UNCLEAR, detail="no_consent"))
+            return await self._no_consent(job)
         known = await self._checks.verdict(job.check_id, job.try_number)
         if known is not None:
             return known
@@ -97,15 +104,29 @@ class Worker:
             return self._word(job, Judgement(outcome=Outcome.OUR_FAULT, detail="model_error"))
         if found.template is None:
             return self._word(job, found)
+        # Judging took a while; a face is never stored for somebody who withdrew in between.
+        if not await self._records.consented(job.learner_id):
+            return await self._no_consent(job)
         first = await self._records.enrol(job, found.template, self._judge.model, frames[found.best])
         if first:
             return self._word(job, found, enrolled=True)
-        # Somebody enrolled between our two looks: this burst must match like any other.
+        # There is an enrolment after all: made between our two looks, or a photo in which no face can be used.
         template = await self._template(job.learner_id)
+        if template is None:
+            # Nothing to compare with. A burst must never pass by that: a person looks at both pictures.
+            unusable = Judgement(
+                outcome=Outcome.UNCLEAR, detail="photo_unusable", threshold=found.threshold, frames=found.frames
+            )
+            return self._word(job, unusable)
         found = await asyncio.to_thread(self._judge.judge, frames, template, job.source)
         return self._word(job, found)
 
-    async def _template(self, learner_id: int):
+    async def _no_consent(self, job: FaceJob) -> Verdict:
+        """Withdrawn meanwhile: the pictures are not looked at (any more) and go."""
+        await self._evidence.delete(job.evidence_id)
+        return self._word(job, Judgement(outcome=Outcome.UNCLEAR, detail="no_consent"))
+
+    async def _template(self, learner_id: int) -> np.ndarray | None:
         template = await self._records.template(learner_id, self._judge.model)
         if template is not None:
             return template
