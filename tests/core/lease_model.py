@@ -94,8 +94,6 @@ class World(NamedTuple):
     stale: bool = False  # a write of an older seat was accepted
 
 
-# The real table, one call at a time.
-
 HOLDERS = [Holding(device_id=device, page_id=f"p{i}", node="n") for i, device in enumerate(("phone", "pc", "pc"))]
 
 
@@ -183,13 +181,8 @@ def reseed(lease: Lease, fence: int) -> Lease:
 
 @cache
 def best(left: Known | None, right: Known | None) -> Known | None:
-    found = newer(
-        decode_snapshot(packed(left)) if left else None, decode_snapshot(packed(right)) if right else None
-    )
+    found = newer(*(decode_snapshot(packed(one)) if one else None for one in (left, right)))
     return known_of(found) if found else None
-
-
-# The seat.
 
 
 def known(live: Live) -> Known:
@@ -224,9 +217,6 @@ def written(seat: Seat, live: Live) -> Seat | None:
         if number > stored:
             stored, units = number, units | some
     return Seat(seat.fence, stored, units, known(live._replace(closed=())))
-
-
-# One step of anybody.
 
 
 def steps(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
@@ -299,9 +289,8 @@ def dial(world: World, index: int, fence: int | None, force: bool) -> Iterator[t
         else:
             yield answer, turn(after, index, state="out", outbox=0)
         return
-    resent = world.pages[index].outbox if fence is not None else 0
-    live = Live(index, answer[0], base=answer[1], resent=resent)
     outbox = world.pages[index].outbox if fence is not None else 0
+    live = Live(index, answer[0], base=answer[1], resent=outbox)
     yield name, turn(after._replace(lives=(*after.lives, live)), index, state="dialling", outbox=outbox)
 
 
@@ -315,14 +304,10 @@ def opening_steps(world: World, index: int, rules: Rules) -> Iterator[tuple[str,
         yield "reseed", turn(after, live.page, state="out" if not live.resent else "cut") if live.joined else after
         return
     seat, number = found
-    after = world._replace(
-        seat=seat, lives=tuple(one._replace(newest=False) for one in world.lives)
-    )
+    after = world._replace(seat=seat, lives=tuple(one._replace(newest=False) for one in world.lives))
     new = live.resent & ~seat.ledger
     closed = ((number, new),) if new else ()
-    session = Live(
-        live.page, live.fence, opened=True, joined=live.joined, stretch=number + bool(new), closed=closed,
-    )  # fmt: skip
+    session = Live(live.page, live.fence, True, joined=live.joined, stretch=number + bool(new), closed=closed)
     after = put(after, index, session)
     yield "open", turn(after, live.page, state="playing", fence=live.fence) if live.joined else after
 
@@ -394,9 +379,6 @@ def journal_steps(world: World, index: int) -> Iterator[tuple[str, World]]:
     after = drop(after, index) if live.left and not live.joined else put(after, index, done)
     if after != world:
         yield "write", after
-
-
-# What must hold.
 
 
 def safe(world: World) -> int:

@@ -444,16 +444,19 @@ acts = st.lists(
 def run(player: Player, script) -> tuple[int, list]:
     """Carry a random script out; returns the sum of elapsed and each total that the player was told."""
     elapsed_ms, days, version = 0, 24, 0
+    idle_ms = 0  # passed since the newest beat, besides what the next one waits
     for act in script:
         if act[0] == "beat":
             _name, kind, wait_ms, played_ms, place_ms, seen, frames = act
-            elapsed_ms += max(0, min(wait_ms, 30_000)) if player.session.credit.playing else 0
+            elapsed_ms += max(0, min(idle_ms + wait_ms, 30_000)) if player.session.credit.playing else 0
+            idle_ms = 0
             player.pos = place_ms if kind == "seek" else player.pos
             player.beat(kind, wait_ms, played_ms, visible=seen, frames=frames)
         elif act[0] == "check":
             player.pass_check(Outcome(act[1]))
         elif act[0] == "expire":
             player.now_ms += 61_000
+            idle_ms += 61_000
             wanted = player.session.wants_verdict(player.now_ms)
             if wanted:
                 player.add(player.session.expired(wanted[0], player.now_ms, player.dice()))

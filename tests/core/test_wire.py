@@ -50,8 +50,9 @@ def test_a_frame_above_its_bound_is_refused_and_at_the_bound_is_read() -> None:
         wire.decode(empty[:-2] + b"x" * (room + 1) + empty[-2:])
 
 
+number = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 json_value = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    st.none() | st.booleans() | number | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
