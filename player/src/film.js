@@ -33,8 +33,10 @@ export class Film {
     /** @param {string} name @param {() => void} heard */
     const on = (name, heard) => video.addEventListener(name, heard);
     on('timeupdate', () => client.playing && client.progressed(now()));
-    on('pause', () => !video.ended && client.stoppedByOthers(now()));
-    on('play', () => !client.playing && this._playedByOthers());
+    // These events come late: what the element does by now tells whether one still means something. Without this
+    // a window that flickers in focus sends play and pause after each other for ever.
+    on('pause', () => video.paused && !video.ended && client.stoppedByOthers(now()));
+    on('play', () => !video.paused && !client.playing && this._playedByOthers());
     on('ended', () => client.reachedEnd(now()));
     on('seeking', () => this._seeking());
     on('seeked', () => {
