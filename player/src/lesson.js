@@ -1,26 +1,21 @@
 /** One mounted lesson: wires the machines to the browser and draws what they say. */
 
-import { Check } from './core/check.js';
 import { Client } from './core/client.js';
 import { clock as clockText, fill } from './core/format.js';
-import { zh } from './core/texts.js';
-import { fetchTicket, uploadFrames } from './dom/api.js';
-import { cameraAllowed, createCamera, shrink } from './dom/camera.js';
+import { createChecking } from './checking.js';
+import { fetchTicket } from './dom/api.js';
 import { now, startClock } from './dom/clock.js';
 import { Film } from './film.js';
 import { signals, watchPresence } from './dom/presence.js';
 import { createSocket } from './dom/socket.js';
 import { isReload, keep, kept, newPageId } from './dom/store.js';
 import { createTabs } from './dom/tabs.js';
-import { createCheckSheet } from './ui/check_sheet.js';
 import { button, say } from './ui/dom.js';
 import { createProgress } from './ui/progress.js';
 import { createSheets } from './ui/sheets.js';
 import { buildStage, loadControls, takeWishes } from './ui/stage.js';
 import { describe, sheetFor } from './ui/status.js';
-
-const PASSED_SHOWN_MS = 1400;
-const RESULT_SHOWN_MS = 6000;
+import { isEnglish } from './words.js';
 
 /**
  * @typedef {object} Config
@@ -34,10 +29,9 @@ const RESULT_SHOWN_MS = 6000;
  * @property {() => Promise<string>} [renew] fetches another ticket of the host
  * @property {import('./core/intervals.js').Span[]} [covered]
  * @property {number} [total_ms]
- * @property {boolean} [complete]
  * @property {string} [lang]
- * @property {string} [login_url]
- * @property {string} [records_url]
+ * @property {string} [record_url]
+ * @property {string} [back_url]
  * @property {{hls: string, mediaChrome: string}} [vendor]
  */
 /** @typedef {{stage: HTMLElement, status: HTMLElement, progress: HTMLElement, sheets: HTMLElement}} Places */
@@ -48,14 +42,14 @@ export class Lesson {
    * @param {Places} places
    * @param {string} base address of the player's modules
    * @param {(name: string, detail: object) => void} emit
+   * @param {Object<string, string>} words
    */
-  constructor(config, places, base, emit) {
+  constructor(config, places, base, emit, words) {
     this.config = config;
     this.places = places;
     this.emit = emit;
     this.base = base;
-    /** @type {Object<string, any>} */
-    this.words = zh;
+    this.words = words;
     this.pageId = newPageId();
     this.refusal = '';
     this.capSeen = false;
@@ -69,13 +63,12 @@ export class Lesson {
     this.client = new Client(this._port());
     this.client.total = config.total_ms || 0;
     this.client.covered = config.covered || [];
-    this.client.complete = Boolean(config.complete);
     this.film = new Film(this.client, (config.vendor || { hls: '' }).hls, {
       word: (key) => this.stage.word(this.text(key)), changed: () => this._changed(), press: () => this.press(),
     });
     this.film.duration = config.duration_ms || 0;
     this.stage = buildStage(places.stage, this.film.video, {
-      poster: config.poster || '', lang: (config.lang || 'zh').slice(0, 2), text,
+      poster: config.poster || '', lang: isEnglish(config.lang) ? 'en' : 'zh', text,
     });
     this.sheets = createSheets(this.stage.over);
     this.progress = createProgress(places.progress, (percent, count) => fill(text('progress'), { percent, count }));
@@ -84,24 +77,17 @@ export class Lesson {
       frame: (frame) => this._frame(frame),
       closed: (code) => this.client.socketClosed(now(), code),
     });
-    this.check = new Check(this._checkPort());
-    this.checkSheet = createCheckSheet(places.sheets, this.check, this._checkView());
-    this.camera = createCamera(this.checkSheet.mirror);
+    this.checking = createChecking(places.sheets, this.client, {
+      text, opened: () => this.stage.leaveFull(), changed: () => this._changed(),
+    });
     this.tabs = createTabs(() => this.client.yieldToTab(now()));
   }
 
   async start() {
     const config = this.config;
-    if (config.lang && config.lang.slice(0, 2) === 'en') {
-      try {
-        this.words = (await import('./core/texts.en.js')).en;
-      } catch (error) {
-        // The Chinese sentences are always there.
-      }
-    }
     this._listen();
     const vendor = config.vendor || { hls: '', mediaChrome: '' };
-    const controls = await loadControls(vendor.mediaChrome, config.lang || 'zh-CN');
+    const controls = await loadControls(vendor.mediaChrome, isEnglish(config.lang) ? 'en' : 'zh');
     // Without our controls there are none at all rather than those that seek: the big button and the keyboard stay.
     this.places.stage.classList.toggle('zx-bare', !controls);
     this._goOn();
@@ -126,47 +112,11 @@ export class Lesson {
       seek: (ms) => this.film.seekTo(ms),
       save: (saved) => keep(this.config.lesson_id, saved && Object.assign({ media: this.film.url }, saved)),
       check: (push) => {
-        this._pending(push);
+        this.checking.pending(push);
       },
-      verdict: (frame) => this.check.verdict(now(), frame),
+      verdict: (frame) => this.checking.verdict(frame),
       notice: (key) => this.stage.word(this.text(key)),
       changed: () => this._changed(),
-    };
-  }
-
-  /** @returns {import('./core/check.js').CheckPort} */
-  _checkPort() {
-    return {
-      openCamera: () => {
-        this._openCamera();
-      },
-      closeCamera: () => this.camera.close(),
-      grab: () => {
-        this._grab();
-      },
-      upload: (push, frames, source) => {
-        uploadFrames(push, frames, source).then(
-          (answer) => this.check.uploaded(now(), answer.status, answer.code));
-      },
-      sheet: (id, state, why) => this.client.sheet(id, state, why),
-      changed: () => this._changed(),
-    };
-  }
-
-  _checkView() {
-    return {
-      text: (/** @type {any} */ key) => this.text(key),
-      now,
-      live: () => this.client.state === 'live',
-      opened: () => {
-        this.stage.leaveFull();
-        this.client.prompted(now(), true, document.hasFocus());
-      },
-      closed: () => this.client.prompted(now(), false, document.hasFocus()),
-      files: (/** @type {FileList} */ files) => {
-        const some = Array.prototype.slice.call(files, 0, 3);
-        Promise.all(some.map(shrink)).then((all) => this.check.picked(now(), all));
-      },
     };
   }
 
@@ -249,11 +199,18 @@ export class Lesson {
     this.refusal = answer.words;
     if (answer.ok) {
       this.film.source(answer.body.media);
+      if (config.host) this._named(answer.body);
       this.client.ticket(now(), answer.body);
     } else {
       this.client.ticketFailed(now(), answer.why);
       if (answer.why !== 'offline') this.tabs.release();
     }
+  }
+
+  /** An embedded page learns from the ticket's answer what it plays. @param {any} answer */
+  _named(answer) {
+    const heading = document.querySelector('main h1');
+    if (heading && !heading.textContent) heading.textContent = document.title = answer.title || '';
   }
 
   /** @returns {boolean} done here */
@@ -264,41 +221,12 @@ export class Lesson {
     return true;
   }
 
-  // The check.
-
-  /** @param {any} push */
-  async _pending(push) {
-    const eager = Boolean(push) && await cameraAllowed();
-    if (push && (!this.client.check || this.client.check.id !== push.id)) return;
-    this.check.pending(now(), push, eager);
-  }
-
-  async _openCamera() {
-    const client = this.client;
-    client.prompted(now(), true, document.hasFocus());
-    const why = await this.camera.open();
-    client.prompted(now(), false, document.hasFocus());
-    if (why === 'closed') return;
-    if (why) this.check.cameraFailed(why);
-    else this.check.cameraReady(now());
-  }
-
-  async _grab() {
-    const shot = await this.camera.grab();
-    if (shot.why) this.check.cameraFailed(shot.why);
-    else this.check.grabbed(now(), shot.frame);
-  }
-
   // Time and drawing.
 
   _tick() {
     const at = now();
     this.client.tick(at);
-    this.check.tick(at, this.client.state === 'live');
-    this.checkSheet.tick(at);
-    const shown = this.check.outcome === 'passed' ? PASSED_SHOWN_MS : RESULT_SHOWN_MS;
-    const closes = this.check.stage === 'result' && this.check.goOn;
-    if (closes && at - this.check.sentAt >= shown) this.check.close();
+    this.checking.tick(at);
     if (this.client.playing) this._drawProgress();
   }
 
@@ -308,7 +236,7 @@ export class Lesson {
     this.drawing = true;
     Promise.resolve().then(() => {
       this.drawing = false;
-      if (this.check) this._draw();
+      this._draw();
     });
   }
 
@@ -336,7 +264,7 @@ export class Lesson {
     const stands = !view.playing && !(view.want && view.state === 'live') && view.state !== 'ticket';
     this.places.stage.classList.toggle('zx-standing', stands && !this.stage.over.firstChild);
     this.places.stage.classList.toggle('zx-busy', view.want && !view.playing && view.state !== 'live');
-    this.checkSheet.draw();
+    this.checking.draw();
     this._drawProgress();
     if (said.state !== this.told) {
       this.told = said.state;
@@ -360,7 +288,9 @@ export class Lesson {
         this.capSeen = true;
         this.press();
       },
-      loginUrl: this.config.host ? '' : this.config.login_url || '/login',
+      loginUrl: this.config.host ? '' : `/login?next=${encodeURIComponent(window.location.pathname)}`,
+      recordUrl: this.config.record_url || '',
+      backUrl: this.config.back_url || '',
       words: this.refusal,
     };
   }
@@ -398,12 +328,12 @@ export class Lesson {
 
   /** @param {string} key @returns {string} */
   text(key) {
-    return this.words[key] || zhWords[key] || key;
+    return this.words[key] || key;
   }
 
   destroy() {
     this.client.bye(now(), 'left');
-    this.camera.close();
+    this.checking.close();
     this.tabs.close();
     this.offs.forEach((off) => off());
     this.film.unload();
@@ -413,6 +343,3 @@ export class Lesson {
     });
   }
 }
-
-/** @type {Object<string, string>} */
-const zhWords = zh;

@@ -1,7 +1,6 @@
 /** Boots the lesson page: everything it needs stands in `data-config` and in four containers of the template. */
 
-import { Lesson } from './lesson.js';
-import { base, linkStyles } from './sdk.js';
+import { loadWords } from './words.js';
 
 /** @param {string} id */
 function place(id) {
@@ -10,9 +9,9 @@ function place(id) {
   return found;
 }
 
-function boot() {
+async function boot() {
   const page = place('lesson');
-  /** @type {import('./lesson.js').Config} */
+  /** @type {import('./sdk.js').Config} */
   const config = JSON.parse(page.dataset.config || '{}');
   if (config.host) {
     // The ticket stands in the hash, which no server log sees; it leaves the address bar at once.
@@ -22,14 +21,12 @@ function boot() {
       history.replaceState(null, '', window.location.pathname + window.location.search);
     }
   }
-  linkStyles(document);
+  // Both at once: the sentences must not wait for the machine.
+  const [sdk, words] = await Promise.all([import('./sdk.js'), loadWords(config.lang)]);
   const places = {
     stage: place('stage'), status: place('status'), progress: place('progress'), sheets: place('sheets'),
   };
-  places.status.textContent = '';
-  places.status.classList.add('zx-status');
-  places.progress.classList.add('zx-progress');
-  new Lesson(config, places, base, () => {}).start();
+  sdk.open(config, places, () => {}, words);
 }
 
 boot();

@@ -1,31 +1,51 @@
 /**
- * Mounts the player into a page of somebody else. See HOST.md.
+ * Puts a lesson into a page of somebody else. See HOST.md.
  *
- * `mount(element, { ticket, lesson_id, ticket_url, events, renew, … })` builds everything inside `element` and returns
- * `{ destroy }`. `ticket` is a start ticket of the host; `renew` fetches another one when the learner switches back.
- * `events(name, detail)` hears: state, welcome, ack, check, verdict, ledger, hold, handover, lost, drain.
+ * - `embed(element, url)`: the lesson page in an iframe; `url` is what POST /api/v1/host/tickets answered. Any origin.
+ * - `mount(element, options)`: the player itself, for pages of the same origin as the engine. `ticket` is a start
+ *   ticket; `renew` fetches another one when the learner switches back. `events(name, detail)` hears: state, welcome,
+ *   ack, check, verdict, ledger, hold, handover, lost, drain.
  */
 
 import { Lesson } from './lesson.js';
+import { loadWords } from './words.js';
+
+/** @typedef {import('./lesson.js').Config} Config */
+/** @typedef {(name: string, detail: object) => void} Events */
 
 /** Address of the folder of this module, with a slash at its end. */
-export const base = import.meta.url.replace(/[^/]*$/, '');
+const base = import.meta.url.replace(/[^/]*$/, '');
 
-/** @param {Document} page */
-export function linkStyles(page) {
-  if (page.querySelector('link[href*="player.css"]')) return;
-  const link = page.createElement('link');
+function linkStyles() {
+  if (document.querySelector('link[href*="player.css"]')) return;
+  const link = document.createElement('link');
   link.rel = 'stylesheet';
   link.href = `${base}player.css`;
-  page.head.appendChild(link);
+  document.head.appendChild(link);
+}
+
+/**
+ * @param {Config} config
+ * @param {import('./lesson.js').Places} places
+ * @param {Events} events
+ * @param {Object<string, string>} words
+ */
+export function open(config, places, events, words) {
+  linkStyles();
+  places.status.textContent = '';
+  places.status.classList.add('zx-status');
+  places.progress.classList.add('zx-progress');
+  const lesson = new Lesson(config, places, base, events, words);
+  lesson.start();
+  return lesson;
 }
 
 /**
  * @param {HTMLElement} element
- * @param {import('./lesson.js').Config & {events?: (name: string, detail: object) => void}} options
+ * @param {Config & {events?: Events}} options
+ * @returns {{destroy: () => void}}
  */
 export function mount(element, options) {
-  linkStyles(document);
   const make = (/** @type {string} */ tag, /** @type {string} */ name) => {
     const place = document.createElement(tag);
     place.className = name;
@@ -40,12 +60,32 @@ export function mount(element, options) {
   const config = Object.assign({
     host: Boolean(options.ticket), ticket_url: `${new URL(base).origin}/api/v1/embed/${options.lesson_id}`,
   }, options);
-  const lesson = new Lesson(config, places, base, options.events || (() => {}));
-  lesson.start();
+  /** @type {Lesson|null} */
+  let lesson = null;
+  let gone = false;
+  loadWords(config.lang).then((words) => {
+    if (!gone) lesson = open(config, places, options.events || (() => {}), words);
+  });
   return {
     destroy() {
-      lesson.destroy();
+      gone = true;
+      if (lesson) lesson.destroy();
       element.textContent = '';
     },
   };
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} url with the ticket behind the #
+ * @returns {{destroy: () => void}}
+ */
+export function embed(element, url) {
+  const frame = document.createElement('iframe');
+  frame.src = url;
+  frame.allow = `camera ${new URL(url).origin}; fullscreen; autoplay`;
+  frame.style.cssText = 'width:100%;height:100%;border:0';
+  frame.title = 'Zhenxue';
+  element.appendChild(frame);
+  return { destroy: () => frame.remove() };
 }

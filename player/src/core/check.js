@@ -39,8 +39,8 @@ export class Check {
     /** @type {any[]} */
     this.frames = [];
     this.source = 'camera';
-    this.burstFor = ''; // check and try that `frames` belong to
     this.accepted = false;
+    this.declined = false; // told already; told again after a reconnect, the line may have swallowed it
     this.nextAt = 0;
     this.retries = 0;
     this.sentAt = 0;
@@ -79,6 +79,7 @@ export class Check {
   /** The same burst is wanted again: what was sent is sent once more, under the new ticket. @param {number} now */
   _again(now) {
     if (this.stage === 'sending') this._send(now);
+    else if (this.stage === 'judging' && this.declined) this.decline();
     else if (this.stage === 'judging') {
       this.stoodAt = now;
       this._send(now);
@@ -87,7 +88,7 @@ export class Check {
 
   _drop() {
     this.frames = [];
-    this.burstFor = '';
+    this.declined = false;
     this.accepted = false;
     this.retries = 0;
   }
@@ -132,7 +133,10 @@ export class Check {
   /** Neither camera nor file: a person shall look. */
   decline() {
     if (!this.push) return;
-    if (this.why && this.cameraWhy) this.port.sheet(this.push.id, 'no_camera', this.cameraWhy);
+    this._release();
+    this._drop();
+    this.declined = true;
+    if (this.cameraWhy) this.port.sheet(this.push.id, 'no_camera', this.cameraWhy);
     this.port.sheet(this.push.id, 'declined', this.cameraWhy || 'other_way');
     this.stage = 'judging';
     this.sentAt = Infinity;
@@ -202,7 +206,6 @@ export class Check {
 
   /** @param {number} now */
   _burst(now) {
-    this.burstFor = `${this.push.id}/${this.push.try_number}`;
     this.why = '';
     this.retries = 0;
     this._send(now);

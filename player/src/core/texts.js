@@ -79,16 +79,16 @@ export const zh = {
   resume_expired_text: '已学部分已经保存。点击后从上次的位置继续。',
   stopped_title: '本课已停止',
   stopped_text: '连续两次核验与实名照片不一致。相关学时待人工核实，如有异议可以在学习记录中申诉。',
+  stopped_act: '查看学习记录',
   allowed_title: '暂时不能学习本课',
   allowed_text: '课程可能已下架，或您不在班级名单中。请联系培训机构。',
+  allowed_act: '返回课程',
   final_title: '播放已停止',
   final_text: '请刷新页面后继续。已学部分已经保存。',
   refresh: '刷新页面',
   host_again: '请回到培训机构的 App，重新打开本课。已学部分已经保存。',
   media_title: '视频没有加载成功',
   media_text: '请检查网络后重试。已学部分不会丢失。',
-  hijacked_title: '这个浏览器会改写视频播放',
-  hijacked_text: '请使用系统浏览器、微信或培训机构的 App 打开。',
 
   // Short words.
   tap_to_play: '浏览器需要您点一下播放',
@@ -96,7 +96,6 @@ export const zh = {
   rate_refused: '本课按正常速度计时，已恢复为 1 倍速',
   voided: '有一段学时已核减，原因和申诉方式见学习记录',
   restored: '有一段学时已恢复计入',
-  record: '学习记录',
 
   // The face check.
   check_title_start: '开始前的身份核验',
@@ -141,6 +140,8 @@ export const zh = {
   no_camera: '没有摄像头画面。',
   mismatch: '与实名照片不太一致。请摘下口罩、正对屏幕，再试一次。',
   still: '画面没有变化。请用摄像头现场拍摄。再试一次。',
+  changing: '几张照片不像同一个人。请由您本人单独完成，再试一次。',
+  unreadable: '照片没有传好，请再拍一次，不影响学时。',
   bad_picture: '照片没有上传成功，请重新拍摄。',
   unclear: '没有看清，请靠近一些、让光从前面来。再试一次，不影响学时。',
 
@@ -160,7 +161,6 @@ export const zh = {
   play: '播放',
   mute: '静音',
   rate: '播放速度',
-  fullscreen: '网页全屏',
   player: '课程播放器',
   progress: '已计入 {percent}%，共 {count} 段',
   position: '播放到 {at}',

@@ -67,7 +67,7 @@ function finished(view, text, duration, said) {
  * @param {View} view
  * @param {Text} text
  * @param {{press: () => void, takeTab: () => void, reload: () => void, retry: () => void, loginUrl: string,
- *   capped: boolean, capSeen: () => void, words: string}} to
+ *   recordUrl: string, backUrl: string, capped: boolean, capSeen: () => void, words: string}} to
  * @returns {import('./sheets.js').SheetText|null}
  */
 export function sheetFor(view, text, to) {
@@ -119,10 +119,11 @@ function parked(view, text, to) {
     return sheet('pause', 'resume_expired', text, { act: 'resume', label: text('resume'), press: to.press }, true);
   }
   if (view.trouble === 'login_ended' || view.code === 4402) {
-    const act = to.loginUrl ? { act: 'retry', label: text('login_act'), href: to.loginUrl } : null;
-    return sheet('pause', 'login', text, act, true);
+    const login = sheet('pause', 'login', text, link('login', to.loginUrl, text), true);
+    if (!to.loginUrl) login.text = text('host_again');
+    return login;
   }
-  if (view.code === 4403) return sheet('pause', 'stopped', text, null, true);
+  if (view.code === 4403) return sheet('pause', 'stopped', text, link('stopped', to.recordUrl, text), true);
   const lost = view.lost || {};
   const device = text(`device_${lost.device || 'other'}`);
   const named = device === `device_${lost.device}` ? text('device_other') : device;
@@ -146,9 +147,14 @@ function parked(view, text, to) {
 function over(view, text, to) {
   const again = { act: 'retry', label: text('refresh'), press: to.reload };
   const allowed = view.code === 4503 || view.trouble === 'refused';
-  const result = sheet('pause', allowed ? 'allowed' : 'final', text, allowed ? null : again, true);
+  const result = sheet('pause', allowed ? 'allowed' : 'final', text, allowed ? link('allowed', to.backUrl, text) : again, true);
   if (to.words) result.text = to.words;
   return result;
+}
+
+/** @param {string} key @param {string} href "" where there is no such page @param {Text} text */
+function link(key, href, text) {
+  return href ? { act: key, label: text(`${key}_act`), href } : null;
 }
 
 /**
