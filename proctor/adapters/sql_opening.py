@@ -181,7 +181,10 @@ async def _settle(conn, request: OpenSeat, base: Snapshot, stored_stretch: int) 
         await store_items(conn, [item], {request.learner_id: stored_stretch})
     newest = max(stored_stretch, base.stretch)
     where = seats.c.learner_id == request.learner_id
-    await conn.execute(update(seats).where(where).values(stored_stretch=newest))
+    # The state goes with the number: a session that starts from an older state would number its stretches as if
+    # they were stored already, and lose them.
+    values = {"stored_stretch": newest, "state": encode_snapshot(base)}
+    await conn.execute(update(seats).where(where).values(**values))
     return sum(total(fact.spans) for fact in facts)
 
 

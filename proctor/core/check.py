@@ -18,7 +18,6 @@ from proctor.core.policy import Policy
 class State(StrEnum):
     OPEN = "open"  # the window runs; a burst may be uploaded
     JUDGING = "judging"  # a burst was accepted in time and waits for its verdict
-    FROZEN = "frozen"  # the socket is down: the window stands still
     DECIDED = "decided"
     UNDECIDED = "undecided"
 
@@ -35,13 +34,12 @@ class Input(StrEnum):
     DEADLINE = "deadline"  # the window is over, nothing was answered
     DEADLINE_TRIED = "deadline_tried"  # over after an unclear try
     DECLINED = "declined"  # no camera, or another way was chosen
-    FREEZE = "freeze"
-    THAW = "thaw"
     CANCEL = "cancel"  # takeover, long absence, withdrawn consent
 
 
 # (state, input) -> (next state, outcome of the check when it ends, else None). A missing pair is not possible:
-# the input is ignored and nothing changes (a late verdict, an acceptance told twice).
+# the input is ignored and nothing changes (a late verdict, an acceptance told twice). A lost socket is no
+# transition: the check leaves with the snapshot (`pending`) and comes back by `thaw`, its window as it stood.
 TABLE: dict[tuple[State, Input], tuple[State, Outcome | None]] = {
     (State.OPEN, Input.ACCEPTED): (State.JUDGING, None),
     (State.OPEN, Input.PASSED): (State.DECIDED, Outcome.PASSED),
@@ -54,7 +52,6 @@ TABLE: dict[tuple[State, Input], tuple[State, Outcome | None]] = {
     (State.OPEN, Input.DEADLINE): (State.DECIDED, Outcome.MISSED),
     (State.OPEN, Input.DEADLINE_TRIED): (State.DECIDED, Outcome.UNCLEAR),
     (State.OPEN, Input.DECLINED): (State.DECIDED, Outcome.UNCLEAR),
-    (State.OPEN, Input.FREEZE): (State.FROZEN, None),
     (State.OPEN, Input.CANCEL): (State.UNDECIDED, None),
     (State.JUDGING, Input.PASSED): (State.DECIDED, Outcome.PASSED),
     (State.JUDGING, Input.UNCLEAR): (State.OPEN, None),
@@ -63,10 +60,7 @@ TABLE: dict[tuple[State, Input], tuple[State, Outcome | None]] = {
     (State.JUDGING, Input.MISMATCH_AGAIN): (State.DECIDED, Outcome.MISMATCH),
     (State.JUDGING, Input.MISMATCH_LAST): (State.DECIDED, Outcome.UNCLEAR),
     (State.JUDGING, Input.OUR_FAULT): (State.UNDECIDED, Outcome.OUR_FAULT),
-    (State.JUDGING, Input.FREEZE): (State.FROZEN, None),
     (State.JUDGING, Input.CANCEL): (State.UNDECIDED, None),
-    (State.FROZEN, Input.THAW): (State.OPEN, None),
-    (State.FROZEN, Input.CANCEL): (State.UNDECIDED, None),
 }
 
 

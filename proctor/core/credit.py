@@ -15,6 +15,9 @@ from proctor.core.intervals import subtract, take_first, total, union
 from proctor.core.policy import Policy
 
 
+PIECES_MAX = 8  # spans of one grant
+
+
 class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one claim earned. `short_ms` = new media that elapsed and slack did not reach."""
 
@@ -46,7 +49,8 @@ class Credit:
 
     def grant(self, claim: Spans, elapsed_ms: int, day_left_ms: int) -> Grant:
         """Cover the earliest new milliseconds of `claim` that the formula allows; unused elapsed is slack."""
-        new = subtract(claim, self.covered)
+        # Coverage full of holes must not make the snapshot large: the rest of such a claim can be watched again.
+        new = subtract(claim, self.covered)[:PIECES_MAX]
         new_ms = total(new)
         budget_ms = elapsed_ms * self.policy.rate_max_permille // 1_000 + self.slack_ms
         reach_ms = min(new_ms, budget_ms)

@@ -92,8 +92,10 @@ class LeaseTable:
         row = self.rows.get(learner_id)
         if row is None or row.fence == 0:
             row = self.rows[learner_id] = Row(fence=fence)
-        if row.fence != fence:
+        if row.fence > fence:
             return False
+        # A fence above the stored one is ours: the store forgot what it had handed out.
+        row.fence = fence
         row.holder = holder
         row.expires_ms = now_ms + lease_ms
         if snapshot is not None:

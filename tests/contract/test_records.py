@@ -245,3 +245,17 @@ async def test_a_new_seat_row_has_no_state_of_its_own(db) -> None:
     async with db.read() as conn:
         row = (await conn.execute(select(seats).where(seats.c.learner_id == world.learner))).one()
     assert (row.fence, row.stored_stretch, row.instruction_version) == (1, 0, 0)
+
+
+async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stored_already(db) -> None:
+    """Credit was lost silently: settling raised the seat's number but left its older state, from which the next
+    session counted on when Redis had lost everything; its stretches looked as if they were stored."""
+    world, records = await opened(db)
+    lost = snapshot(world, 1, 7, stretch=3, open_spans=((8_000, 9_000),))
+    await records.open_seats([request(world, 2, snapshot=lost, resumed=True)])
+    (answer,) = await records.open_seats([request(world, 3)])
+    assert isinstance(answer, SeatOpened) and answer.base is not None
+    number = answer.base.stretch + 1
+    await records.write([write(world, 3, credited(world, number, ((20_000, 21_000),)))])
+    covered, _totals = await records.coverage(world.learner, world.lesson)
+    assert covered == ((8_000, 9_000), (20_000, 21_000))
