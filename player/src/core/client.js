@@ -107,9 +107,10 @@ export class Client extends Playback {
     this.covered = normalise(frame.covered);
     this.furthest = Math.max(this.furthest, edge(this.covered), frame.pos);
     this._place(now, frame, started);
+    const played = this.playing;
     this._check(now, frame.check || null);
     // A new seat knows nothing of what plays: time counts from a beat that says so.
-    if (this.playing) this.tell(now, 'play');
+    if (played && this.playing) this.tell(now, 'play');
     this.sync(now, 'play');
     this.keep(this.playing);
   }

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { clock, fill } from '../src/core/format.js';
+import * as preEn from '../src/core/preflight.en.js';
+import * as preZh from '../src/core/preflight.zh.js';
+import * as lessonEn from '../src/core/texts.en.js';
+import * as lessonZh from '../src/core/texts.js';
+
+const PAIRS = { lesson: [lessonZh.zh, lessonEn.en], preflight: [preZh.zh, preEn.en] };
+
+/** @param {string} text */
+function places(text) {
+  return (text.match(/\{\w+\}/g) || []).sort();
+}
+
+for (const [name, [zh, en]] of Object.entries(PAIRS)) {
+  test(`${name}: both catalogues have the same keys and the same places`, () => {
+    assert.deepEqual(Object.keys(en).sort(), Object.keys(zh).sort());
+    for (const [key, words] of Object.entries(zh)) {
+      assert.deepEqual(places(/** @type {any} */ (en)[key]), places(words), key);
+    }
+  });
+
+  test(`${name}: no sentence is empty, shouts or blames`, () => {
+    for (const [key, words] of Object.entries(zh)) {
+      assert.ok(words && !/[!！]|作弊|请勿|违规/.test(words), key);
+      assert.ok(!/[一-鿿]/.test(/** @type {any} */ (en)[key]), key);
+    }
+  });
+}
+
+test('numbers as people read them', () => {
+  assert.deepEqual([clock(0), clock(760000), clock(3909000), clock(-5)], ['00:00', '12:40', '1:05:09', '00:00']);
+  assert.equal(fill('{a} of {b}, {c}', { a: 1, b: 2 }), '1 of 2, {c}');
+});
