@@ -1,0 +1,145 @@
+"""The word on a burst, over made-up looks and vectors: every branch and every edge of the thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from proctor.core.facts import Outcome
+from proctor.faces.match import Judgement, compare
+from proctor.faces.quality import Look
+
+ACCEPT, GREY = 0.45, 0.36
+ME = np.eye(128, dtype=np.float32)[0]
+
+
+def _good(seed: int, quality: float = 1.0) -> Look:
+    face = np.random.default_rng(seed).integers(0, 255, (112, 112, 3)).astype(np.uint8)
+    return Look("", face, 0.0, quality)
+
+
+def _at(cosine: float) -> np.ndarray:
+    """A vector at that cosine to `ME`; all of them lie in one plane, so they agree among themselves."""
+    vector = np.zeros(128, np.float32)
+    vector[0], vector[1] = cosine, (1 - cosine * cosine) ** 0.5
+    return vector
+
+
+def _judged(
+    looks: list[Look], vectors: list[np.ndarray], template: np.ndarray | None = ME, source: str = "camera"
+) -> Judgement:
+    return compare(looks, vectors, template, accept=ACCEPT, grey=GREY, source=source)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "outcome", "detail"),
+    [
+        (0.90, Outcome.PASSED, ""), (0.451, Outcome.PASSED, ""), (0.449, Outcome.UNCLEAR, "not_sure"),
+        (0.361, Outcome.UNCLEAR, "not_sure"), (0.359, Outcome.MISMATCH, "mismatch"),
+        (-0.2, Outcome.MISMATCH, "mismatch"),
+    ],
+)  # fmt: skip
+def test_the_thresholds_part_three_words(cosine: float, outcome: Outcome, detail: str) -> None:
+    found = _judged([_good(i) for i in range(3)], [_at(cosine)] * 3)
+    assert (found.outcome, found.detail) == (outcome, detail)
+    assert found.score == pytest.approx(cosine, abs=1e-4)
+    assert (found.threshold, found.frames, found.good) == (ACCEPT, 3, 3)
+    assert found.template is None
+
+
+def test_the_best_three_pictures_are_compared() -> None:
+    looks = [_good(i, quality) for i, quality in enumerate((0.1, 0.9, 0.8, 0.2, 0.7))]
+    found = _judged(looks, [_at(c) for c in (0.4, 0.9, 0.8, 0.4, 0.7)])
+    assert found.score == pytest.approx(0.8, abs=1e-4)
+    assert found.best == 1
+
+
+def test_the_index_of_the_best_counts_the_poor_pictures_too() -> None:
+    looks = [Look("dark"), _good(1, 0.2), Look("blurred"), _good(2, 0.9)]
+    assert _judged(looks, [_at(0.8)] * 2).best == 3
+
+
+def test_one_good_picture_of_a_camera_says_too_little() -> None:
+    looks = [_good(1), Look("blurred"), Look("blurred"), Look("dark")]
+    found = _judged(looks, [_at(-0.5)])
+    assert (found.outcome, found.detail, found.good) == (Outcome.UNCLEAR, "blurred", 1)
+
+
+def test_poor_pictures_are_never_a_mismatch() -> None:
+    for problem in ("no_face", "small", "dark", "bright", "blurred", "turned", "unreadable"):
+        found = _judged([Look(problem)] * 3, [])
+        assert (found.outcome, found.detail) == (Outcome.UNCLEAR, problem)
+
+
+def test_nothing_at_all_and_a_single_picture() -> None:
+    assert _judged([], []).detail == "too_few"
+    assert _judged([_good(1)], [_at(0.9)]).detail == "too_few"
+
+
+def test_a_file_is_one_picture() -> None:
+    assert _judged([_good(1)], [_at(0.9)], source="file").outcome is Outcome.PASSED
+    assert _judged([_good(1)], [_at(0.1)], source="file").outcome is Outcome.MISMATCH
+
+
+def test_somebody_else_in_half_of_the_pictures() -> None:
+    half = [_good(1), _good(2), Look("many_faces"), Look("many_faces")]
+    assert _judged(half, [_at(0.9)] * 2).detail == "many_faces"
+    fewer = [_good(1), _good(2), Look("many_faces")]
+    assert _judged(fewer, [_at(0.9)] * 2).outcome is Outcome.PASSED
+
+
+def test_two_people_taking_turns() -> None:
+    looks = [_good(i) for i in range(3)]
+    found = _judged(looks, [_at(0.9), _at(0.9), np.eye(128, dtype=np.float32)[5]])
+    assert (found.outcome, found.detail) == (Outcome.UNCLEAR, "changing")
+
+
+def test_a_still_is_not_a_camera() -> None:
+    same = _good(1)
+    found = _judged([same] * 3, [_at(0.9)] * 3)
+    assert (found.outcome, found.detail, found.good) == (Outcome.UNCLEAR, "still", 1)
+
+
+def test_a_difference_that_no_eye_sees_is_still_a_still() -> None:
+    first = _good(1)
+    assert first.aligned is not None
+    nearly = first.aligned.copy()
+    nearly[:10, :10] ^= 1
+    assert _judged([first, Look("", nearly)], [_at(0.9)] * 2).detail == "still"
+
+
+def test_repeats_among_live_pictures_count_once() -> None:
+    a, b = _good(1), _good(2)
+    assert _judged([a, a, b], [_at(0.9)] * 3).outcome is Outcome.PASSED
+    assert _judged([a, a, b], [_at(0.9)] * 3, None).detail == "still", "enrolment asks for three"
+
+
+def test_enrolment_is_the_mean_of_three_that_agree() -> None:
+    found = _judged([_good(i) for i in range(3)], [_at(0.9), _at(0.8), _at(0.7)], None)
+    assert (found.outcome, found.detail, found.good) == (Outcome.PASSED, "enrolled", 3)
+    assert found.template is not None and found.template.dtype == np.float32
+    assert float(np.linalg.norm(found.template)) == pytest.approx(1.0, abs=1e-5)
+    assert float(found.template @ _at(0.8)) > 0.99
+
+
+def test_enrolment_asks_for_more_than_a_check() -> None:
+    two = [_good(1), _good(2), Look("turned")]
+    assert _judged(two, [_at(0.9)] * 2).outcome is Outcome.PASSED
+    found = _judged(two, [_at(0.9)] * 2, None)
+    assert (found.outcome, found.detail, found.template) == (Outcome.UNCLEAR, "turned", None)
+
+
+def test_enrolment_agrees_at_the_threshold_that_checks_use() -> None:
+    looks = [_good(i) for i in range(3)]
+    vectors = [ME, ME, _at(0.55)]
+    strict = compare(looks, vectors, None, accept=0.6, grey=0.5, source="camera")
+    assert (strict.outcome, strict.detail) == (Outcome.UNCLEAR, "changing")
+    assert _judged(looks, vectors, None).outcome is Outcome.PASSED
+
+
+def test_a_broken_vector_neither_passes_nor_enrols() -> None:
+    broken = np.full(128, np.nan, np.float32)
+    for template in (ME, None):
+        found = _judged([_good(i) for i in range(3)], [broken] * 3, template)
+        assert (found.outcome, found.detail) == (Outcome.UNCLEAR, "changing")
+    assert _judged([_good(1)], [broken], None, "file").outcome is Outcome.UNCLEAR
