@@ -10,7 +10,7 @@ import { normalise, total } from '../core/intervals.js';
  * @param {(percent: number, count: number) => string} label
  */
 export function createProgress(host, label) {
-  const line = el('div', { class: 'zx-line', role: 'img' });
+  const line = el('div', { class: 'zx-line', role: 'img', 'aria-label': label(0, 0) });
   const head = el('i', { class: 'zx-head', 'aria-hidden': 'true' });
   host.textContent = '';
   host.appendChild(line);
