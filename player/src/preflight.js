@@ -143,7 +143,7 @@ class Preflight {
       return;
     }
     // Browsers hide the camera from pages without HTTPS; old hosts have none to give.
-    const insecure = window.isSecureContext === false || config.secure === false;
+    const insecure = window.isSecureContext === undefined ? config.secure === false : !window.isSecureContext;
     const way = insecure && config.tls_url
       ? el('a', { class: 'zx-button', href: config.tls_url, text: text('camera_tls') }) : null;
     row.show('bad', text(insecure ? 'camera_insecure' : 'camera_missing'), [way, insecure ? null : advice('camera', text)]);

@@ -49,7 +49,8 @@ export function buildStage(host, video, options) {
     el('media-control-bar', {}, [
       el('media-play-button', { notooltip: true }),
       el('media-time-range'),
-      el('media-time-display', { showduration: true }),
+      // The range says the time to those who do not see it.
+      el('media-time-display', { showduration: true, notoggle: true, 'aria-hidden': 'true' }),
       mute, el('media-volume-range'), rate, full,
     ]),
   ]);
