@@ -34,6 +34,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
     "--lang=zh-CN",
+    "--accept-lang=zh-CN",
     "--ignore-certificate-errors",
 )
 

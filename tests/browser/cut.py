@@ -7,7 +7,7 @@ import contextlib
 
 
 class Cut:
-    """Relays 127.0.0.1:`port` (0: any free one) to `target_port`. While cut, connections end and new ones are refused at once."""
+    """Relays 127.0.0.1:`port` (0: any free one) to `target_port`; while cut, everything ends or is refused."""
 
     def __init__(self, target_port: int, port: int = 0) -> None:
         self._target_port = target_port

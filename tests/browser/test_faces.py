@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import select
 
+from proctor.modules.study.tables import bursts
 from tests import pictures
 from tests.browser.cdp import Browser, Page
 from tests.browser.conftest import OUT
@@ -39,8 +41,8 @@ async def before_camera(page: Page, stack: Stack, login: str) -> None:
 
 async def stage(page: Page, wanted: str, seconds: float = 20) -> str:
     """Wait for this stage of the check's sheet; returns its words."""
-    await page.until(f"(document.querySelector('[data-sheet=check]') || {{dataset: {{}}}}).dataset.stage === '{wanted}'",
-                     seconds)  # fmt: skip
+    found = "(document.querySelector('[data-sheet=check]') || {dataset: {}}).dataset.stage"
+    await page.until(f"{found} === '{wanted}'", seconds)
     return await page.js("document.querySelector('[data-sheet=check]').innerText")
 
 
@@ -86,7 +88,9 @@ async def test_a_random_check_pauses_the_video_and_a_pass_goes_on_by_itself(stri
         await before_camera(page, strict, login)
         await state(page, "counting", seconds=20)
         # The policy of this system asks after two seconds of study.
-        await page.until("document.querySelector('video').currentTime > 1 && !!document.querySelector('[data-sheet=check]')")
+        await page.until("!document.querySelector('[data-sheet=check]')", 10)
+        await page.until("document.querySelector('#stage video').currentTime > 1", 20)
+        await page.until("!!document.querySelector('[data-sheet=check]')", 20)
         assert await page.js("document.querySelector('#stage video').paused")
         await state(page, "counting", seconds=25)
         await page.until("!document.querySelector('[data-sheet=check]')", 10)
@@ -94,7 +98,7 @@ async def test_a_random_check_pauses_the_video_and_a_pass_goes_on_by_itself(stri
 
 
 async def test_a_missed_check_pauses_until_one_is_taken(strict: Stack, cameras, tmp_path) -> None:
-    async with Stack(tmp_path / "missed", policy={"check_window_ms": 4_000}) as stack:
+    async with Stack(tmp_path / "missed", policy={"check_window_ms": 4_000, "check_reuse_ms": 0}) as stack:
         _account, login = await enrolled(stack)
         async with Browser(camera=cameras["man"], flags=("--deny-permission-prompts",)) as browser:
             page = await browser.page()
@@ -125,10 +129,7 @@ async def test_without_a_camera_a_picture_file_answers_and_is_marked(strict: Sta
         await state(page, "counting", seconds=20)
     db = strict.database()
     async with db.read() as conn:
-        from sqlalchemy import select
-
-        from proctor.modules.study.tables import bursts
-
-        row = (await conn.execute(select(bursts).where(bursts.c.learner_id == account, bursts.c.source == "file"))).one()
+        mine = select(bursts).where(bursts.c.learner_id == account, bursts.c.source == "file")
+        row = (await conn.execute(mine)).one()
     await db.close()
     assert row.outcome == "passed"

@@ -42,7 +42,8 @@ async def open_case(page: Page, stack: Stack, reviewer: str) -> str:
     """Sign in, take the newest mismatch from the queue, return its address."""
     await sign_in(page, stack, reviewer)
     await page.goto(f"{stack.url}/console/cases?kind=mismatch")
-    links = await page.js("[...document.querySelectorAll('a[href^=\"/console/cases/\"]')].map(a => a.getAttribute('href'))")
+    find = "[...document.querySelectorAll('a[href^=\"/console/cases/\"]')].map(a => a.getAttribute('href'))"
+    links = await page.js(find)
     numbers = sorted({int(link.rsplit("/", 1)[1]) for link in links if link.rsplit("/", 1)[1].isdigit()})
     address = f"/console/cases/{numbers[-1]}"
     await page.goto(stack.url + address)

@@ -12,7 +12,7 @@ from proctor.modules.study.queries import LessonRecord
 from web.learner import words
 from web.render import clock, hours
 
-WIDTH, HEIGHT = 1_000, 76
+HEIGHT = 76
 _TOP, _TALL, _AXIS = 6, 38, 52
 _TICK_STEPS_S = (10, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 
@@ -60,30 +60,32 @@ def draw(duration_ms: int, parts: Iterable[Part], ticks: Iterable[Tick], label: 
     out = [
         PATTERNS,
         Markup(
-            '<svg class="strip" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">'
-            '<rect class="ground" x="0.5" y="{top}" width="{inner}" height="{tall}" rx="4"/>'
-        ).format(w=WIDTH, h=HEIGHT, label=label, top=_TOP, inner=WIDTH - 1, tall=_TALL),
+            '<svg class="strip" width="100%" height="{h}" role="group" aria-label="{label}">'
+            '<rect class="ground" x="0" y="{top}" width="100%" height="{tall}" rx="4"/>'
+        ).format(h=HEIGHT, label=label, top=_TOP, tall=_TALL),
     ]
     for part in parts:
         out.append(_part(part, duration_ms))
-    out.append(Markup('<line class="axis" x1="0" x2="{w}" y1="{y}" y2="{y}"/>').format(w=WIDTH, y=_AXIS))
+    out.append(Markup('<line class="axis" x1="0" x2="100%" y1="{y}" y2="{y}"/>').format(y=_AXIS))
     out.extend(_axis(duration_ms))
     for tick in ticks:
         shape = Markup('<circle class="tick{on}" cx="{x}" cy="{y}" r="5"><title>{words}</title></circle>')
-        x = min(WIDTH - 6, max(6, _x(tick.at_ms, duration_ms)))
-        out.append(shape.format(on=" passed" if tick.passed else "", x=x, y=_AXIS, words=tick.words))
+        # A tick at the very edge would be cut in half.
+        x = min(98.5, max(1.5, _x(tick.at_ms, duration_ms)))
+        out.append(shape.format(on=" passed" if tick.passed else "", x=f"{x:.2f}%", y=_AXIS, words=tick.words))
     out.append(Markup("</svg>"))
     return Markup("").join(out)
 
 
-def _x(at_ms: int, duration_ms: int) -> int:
-    return WIDTH * max(0, min(at_ms, duration_ms)) // max(1, duration_ms)
+def _x(at_ms: int, duration_ms: int) -> float:
+    """Percent of the width: the strip fits any screen while its text keeps its size."""
+    return 100 * max(0, min(at_ms, duration_ms)) / max(1, duration_ms)
 
 
 def _part(part: Part, duration_ms: int) -> Markup:
     x = _x(part.from_ms, duration_ms)
     # A stretch of a second must still be seen.
-    width = max(3, _x(part.to_ms, duration_ms) - x)
+    width = max(0.6, _x(part.to_ms, duration_ms) - x)
     if part.kind == "uncounted":
         fill = Markup('class="uncounted"')
     elif part.kind == "final":
@@ -91,7 +93,7 @@ def _part(part: Part, duration_ms: int) -> Markup:
     else:
         fill = Markup('fill="url(#zx-{kind})"').format(kind=part.kind)
     rect = Markup('<rect {fill} x="{x}" y="{y}" width="{w}" height="{h}"><title>{words}</title></rect>').format(
-        fill=fill, x=x, y=_TOP + 1, w=width, h=_TALL - 2, words=part.words
+        fill=fill, x=f"{x:.2f}%", y=_TOP + 1, w=f"{width:.2f}%", h=_TALL - 2, words=part.words
     )
     if not part.href:
         return rect
@@ -100,15 +102,15 @@ def _part(part: Part, duration_ms: int) -> Markup:
 
 def _axis(duration_ms: int) -> list[Markup]:
     """Labels of the axis: at most ten, on round times, and none so near the end that they would touch."""
-    step_s = next((s for s in _TICK_STEPS_S if duration_ms / 1_000 / s <= 8), _TICK_STEPS_S[-1])
+    step_s = next((s for s in _TICK_STEPS_S if duration_ms / 1_000 / s <= 6), _TICK_STEPS_S[-1])
     out = []
     for at_ms in range(0, duration_ms, step_s * 1_000):
         x = _x(at_ms, duration_ms)
         anchor = "start" if at_ms == 0 else "middle"
-        if x < WIDTH - 40:
+        if x < 94:
             out.append(
                 Markup('<text x="{x}" y="{y}" text-anchor="{a}">{t}</text>').format(
-                    x=x, y=HEIGHT - 6, a=anchor, t=clock(at_ms)
+                    x=f"{x:.2f}%", y=HEIGHT - 6, a=anchor, t=clock(at_ms)
                 )
             )
     return out

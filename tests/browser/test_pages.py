@@ -1,0 +1,90 @@
+"""Every page of the route table, on a phone and a PC, light and dark: without accessibility violations.
+
+The list comes from the table, so a new page is looked at without anybody remembering. Pictures stay in `out/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proctor.demo import logins_of
+from tests.browser.cdp import Browser, Page
+from tests.browser.conftest import OUT
+from tests.browser.steps import consent, sign_in
+from tests.browser.test_reviewers import flagged
+from tests.processes.conftest import STRICT, running
+from tests.stack import ROOT, Stack
+from web.routes import PAGES
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+RUN = (
+    f"axe.run(document, {RULES}).then(r => r.violations.map(v => v.id + ': ' + "
+    "v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + n.failureSummary).join(' | ')))"
+)
+SIZES = ((360, 780, True), (1280, 900, False))
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory) -> Iterator[Stack]:
+    """A system with a case in it: empty pages say little about how full ones look."""
+    yield from running(Stack(tmp_path_factory.mktemp("pages"), policy={**STRICT, "check_window_ms": 20_000}))
+
+
+def pages(*roles: str) -> list[str]:
+    """Paths of these roles' pages, with ids of the demonstration."""
+    return [route.example for route in PAGES if route.role in roles]
+
+
+async def look(page: Page, stack: Stack, path: str, name: str) -> list[str]:
+    """Open it in all four ways; returns violations in words."""
+    problems = []
+    for width, height, mobile in SIZES:
+        for dark in (False, True):
+            await page.view(width, height, dark=dark, mobile=mobile)
+            await page.goto(stack.url + path)
+            await page.until("document.readyState === 'complete'")
+            await page.js(AXE.read_text("utf-8") + "; 0")
+            found = await page.js(RUN)
+            shade = "dark" if dark else "light"
+            problems += [f"{path} {width} {shade} {one}" for one in found]
+            wide = await page.js("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if wide > 1:
+                problems.append(f"{path} {width}: scrolls sideways by {wide} px")
+            await page.shot(OUT / f"page-{name}-{width}-{shade}.png", full=True)
+    return problems
+
+
+def name_of(path: str) -> str:
+    return path.strip("/").replace("/", "-") or "start"
+
+
+async def test_every_page_is_accessible_in_all_sizes_and_shades(furnished: Stack, cameras) -> None:
+    _account, login = await flagged(furnished)
+    logins = logins_of(Path(furnished.data))
+    problems: list[str] = []
+    async with Browser(camera=cameras["man"]) as browser:
+        page = await browser.page()
+        seen = set()
+        for path in pages("anyone"):
+            problems += await look(page, furnished, path, name_of(path))
+            seen.add(path)
+        await sign_in(page, furnished, login)
+        await consent(page, furnished)
+        for path in pages("learner"):
+            problems += await look(page, furnished, path, name_of(path))
+            seen.add(path)
+        for who, roles in (("reviewer1", ("staff",)), ("admin1", ("administrator",))):
+            staff = await browser.page(context=await browser.profile(), new_window=True)
+            await sign_in(staff, furnished, who, logins[who])
+            for path in pages(*roles):
+                problems += await look(staff, furnished, path, name_of(path))
+                seen.add(path)
+        assert page.errors == []
+    assert seen == {route.example for route in PAGES}
+    assert problems == [], "\n".join(problems)
