@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from proctor.adapters.memory import MemoryChecks, MemoryEvidence, MemoryInbox, MemoryJobs
+from proctor.adapters.memory import ManualClock, MemoryChecks, MemoryEvidence, MemoryInbox, MemoryJobs
 from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
@@ -94,8 +94,8 @@ class Room:
     def another(self, judge: Judge) -> Worker:
         return Worker(
             jobs=self.jobs, checks=self.checks, evidence=self.evidence, records=self.records, judge=judge,
-            clock=None, name="faces-1",
-        )  # type: ignore[arg-type]  # fmt: skip
+            clock=ManualClock(), name="faces-1",
+        )  # fmt: skip
 
     async def put(self, frames: list[bytes], check_id: str = "c1", source: str = "camera") -> FaceJob:
         return await self.put_blob(msgspec.msgpack.encode(frames), check_id, source)
