@@ -206,3 +206,50 @@ test('a reload goes on with the saved seat, and an expired one asks for a press'
   late.client.socketClosed(late.now, 4006);
   assert.deepEqual([late.client.state, late.client.trouble], ['parked', 'resume_expired']);
 });
+
+test('the tail of a claim that came too early is claimed again by the next beat, once', () => {
+  const world = createWorld();
+  world.open();
+  world.ack(1);
+  world.pass(3000);
+  world.ack(2, { short_ms: 80, total_ms: 2920 });
+  assert.deepEqual(world.client.covered, [[0, 2920]]);
+  world.take();
+  world.pass(10000);
+  assert.deepEqual(world.take('beat')[0].span, [2920, 13000]);
+  world.ack(3, { total_ms: 13000 });
+  world.pass(10000);
+  assert.deepEqual(world.take('beat')[0].span, [13000, 23000]);
+});
+
+test('a tail is never tied to another place, and one of a whole beat is given up', () => {
+  const world = createWorld();
+  world.open({ covered: [[0, 60000]], pos: 60000 });
+  world.ack(1);
+  world.pass(3000);
+  world.ack(2, { short_ms: 80, total_ms: 2920 });
+  world.client.seeked(world.now, 20000);
+  world.pos = 20000;
+  world.ackAll({ total_ms: 2920 });
+  world.take();
+  world.pass(10000);
+  assert.deepEqual(world.take('beat')[0].span, [20000, 30000]);
+  const late = createWorld();
+  late.open({ beat_ms: 3000 });
+  late.ack(1);
+  late.pass(3000);
+  late.ack(2, { short_ms: 3000 });
+  late.take();
+  late.pass(3000);
+  assert.deepEqual(late.take('beat')[0].span, [3000, 6000]);
+});
+
+test('the beat of a pause counts what was played before it', () => {
+  const world = createWorld();
+  world.open();
+  world.ack(1);
+  world.pass(2000);
+  world.client.pause(world.now);
+  world.ack(2, { total_ms: 2000, counting: false });
+  assert.deepEqual(world.client.covered, [[0, 2000]]);
+});

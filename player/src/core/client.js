@@ -150,15 +150,29 @@ export class Client extends Playback {
    */
   _ack(now, frame) {
     const span = this.outbox.acked(frame, now);
+    if (span) this._claimed(span, frame);
     this.total = frame.total_ms;
     this.day = frame.day_ms;
     this.complete = frame.complete;
     this.counting = frame.counting;
     this.why = frame.why || '';
-    if (span && frame.counting) this.covered = normalise(this.covered.concat([span]));
     this.flush(now);
     this._durability(now);
     this.keep(this.playing);
+  }
+
+  /**
+   * A claim was answered. Beats travel unevenly, so a tail of it may wait for its time: it is claimed once more.
+   * @param {Span} span
+   * @param {any} frame
+   */
+  _claimed(span, frame) {
+    const short = Math.min(frame.short_ms || 0, span[1] - span[0]);
+    // The beat of a pause counts what was played before it, and says that nothing counts from now on.
+    const reached = span[1] - short;
+    if (frame.counting || frame.total_ms > this.total) this.covered = normalise([...this.covered, [span[0], reached]]);
+    this.tail = null;
+    if (short && short < this.seat.beat_ms) this.tail = /** @type {Span} */ ([reached, span[1]]);
   }
 
   /**

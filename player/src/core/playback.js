@@ -35,6 +35,8 @@ export class Playback extends Line {
     this.framesTold = 0;
     this.furthest = 0;
     this.resumedAt = -1; // position in the newest resume frame
+    /** @type {Span|null} */
+    this.tail = null; // of the newest claim: the server's clock did not reach it yet, the next claim begins there
   }
 
   // What the learner does.
@@ -250,6 +252,10 @@ export class Playback extends Line {
   tell(now, kind, pos, playing) {
     const look = this.port.look();
     const spans = this.collector.take();
+    if (this.tail && spans.length) {
+      if (spans[0][0] === this.tail[1]) spans[0] = [this.tail[0], spans[0][1]];
+      this.tail = null;
+    }
     const head = Object.assign({ rate: look.rate, signals: this.port.signals() }, this.presence.take());
     const frames = this._framesSince(look);
     const last = Math.max(0, spans.length - 1);
@@ -332,6 +338,7 @@ export class Playback extends Line {
 
   /** @override */
   forget() {
+    this.tail = null;
     this.collector.take();
     this.outbox.clear();
   }
