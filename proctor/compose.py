@@ -159,7 +159,7 @@ async def gateway(settings: Settings, stop: asyncio.Event) -> None:
 
 async def faces(settings: Settings, stop: asyncio.Event) -> None:
     """Run one face worker until `stop` is set. Raises Unavailable when the models are missing or altered."""
-    judge = Judge.load(settings.match_accept, settings.match_grey)
+    judge = Judge.load(settings.match_accept, settings.match_grey, settings.face_backend)
     async with _base(settings) as base:
         name = node_name("faces")
         records = SqlFaces(base.db, base.vault, base.evidence)

@@ -60,7 +60,7 @@ def _keys(settings: Settings) -> Finding:
 
 def _models(settings: Settings) -> Finding:
     try:
-        Judge.load(settings.match_accept, settings.match_grey)
+        Judge.load(settings.match_accept, settings.match_grey, settings.face_backend)
     except Unavailable as gone:
         return Finding(False, "face models", str(gone))
     return Finding(True, "face models", "present and unaltered")

@@ -77,6 +77,7 @@ class Settings:
     jobs_max: int = _s(10_000, "Face jobs waiting; beyond it a burst is our fault at once.")
     evidence_keep_ms: int = _s(3_600_000, "Frames without a case are deleted after this at the latest.")
     evidence_case_days: int = _s(730, "Frames of a case are deleted after so many days at the latest.")
+    face_backend: str = _s("sface", "sface, or dlib (an extra; not for East-Asian populations).")
     match_accept: float = _s(0.45, "Mean cosine at or above which a burst passes.")
     match_grey: float = _s(0.36, "Mean cosine below which it is a mismatch; between: unclear.")
 
@@ -86,6 +87,7 @@ class Settings:
         assert self.frame_bytes_max <= 2_048, "a picows read buffer grows to the largest frame and stays"
         assert 0 < self.match_grey <= self.match_accept < 1
         assert self.journal_facts <= self.journal_facts_max
+        assert self.face_backend in ("sface", "dlib"), "face_backend is sface or dlib"
         assert bool(self.tls_cert) == bool(self.tls_key), "a certificate needs its key"
 
     @property

@@ -31,14 +31,8 @@ class SqlFaces:
         self._blobs = blobs
 
     async def consented(self, learner_id: int) -> bool:
-        newest = (
-            select(consents.c.choice)
-            .where(consents.c.learner_id == learner_id, consents.c.purpose == "face_check")
-            .order_by(consents.c.id.desc())
-            .limit(1)
-        )
         async with self._db.read() as conn:
-            return (await conn.execute(newest)).scalar_one_or_none() == "given"
+            return await _consented(conn, learner_id)
 
     async def _enrolment(self, learner_id: int):
         async with self._db.read() as conn:
@@ -84,6 +78,9 @@ class SqlFaces:
     ) -> bool:
         async with self._db.write() as conn:
             known = select(enrolments.c.learner_id).where(enrolments.c.learner_id == job.learner_id)
+            # Consent may be withdrawn while the burst is judged: nothing of the face is kept then.
+            if not await _consented(conn, job.learner_id):
+                return False
             if (await conn.execute(known)).first() is not None:
                 return False
             sealed = self._vault.seal_bytes(np.asarray(template, "<f4").tobytes(), field=FIELD)
@@ -120,3 +117,13 @@ class SqlFaces:
                 # Nobody needs these pictures any more: the next sweep deletes them.
                 where = (evidence.c.id == job.evidence_id, evidence.c.held.is_(False))
                 await conn.execute(update(evidence).where(*where).values(delete_after_ms=now_ms))
+
+
+async def _consented(conn, learner_id: int) -> bool:
+    newest = (
+        select(consents.c.choice)
+        .where(consents.c.learner_id == learner_id, consents.c.purpose == "face_check")
+        .order_by(consents.c.id.desc())
+        .limit(1)
+    )
+    return (await conn.execute(newest)).scalar_one_or_none() == "given"

@@ -43,6 +43,9 @@ def compare(
     Poor pictures are unclear, never a mismatch: only faces that were seen well can be another person's.
     `same` is the cosine that frames of one person reach among themselves.
     """
+    if template is None and source == "file":
+        # Whoever picks a file picks whose face it shows: an enrolment needs a live camera, or a person.
+        return Judgement(outcome=Outcome.UNCLEAR, detail="needs_camera", threshold=accept, frames=len(looks))
     usable = [index for index, one in enumerate(looks) if not one.problem]
     vectors = dict(zip(usable, embeddings, strict=True))
     # A repeated picture is no further witness. A file is one picture by nature.

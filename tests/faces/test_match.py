@@ -81,6 +81,12 @@ def test_a_file_is_one_picture() -> None:
     assert _judged([_good(1)], [_at(0.1)], source="file").outcome is Outcome.MISMATCH
 
 
+def test_a_file_never_enrols() -> None:
+    """Anybody could have enrolled somebody else's portrait as the learner's face."""
+    found = _judged([_good(1)], [_at(0.9)], None, "file")
+    assert (found.outcome, found.detail) == (Outcome.UNCLEAR, "needs_camera")
+
+
 def test_somebody_else_in_half_of_the_pictures() -> None:
     half = [_good(1), _good(2), Look("many_faces"), Look("many_faces")]
     assert _judged(half, [_at(0.9)] * 2).detail == "many_faces"

@@ -150,6 +150,10 @@ export const en = {
   still: 'The picture does not move. Please use the camera live, and try again.',
   changing: 'The pictures do not look like one person. Please do it alone, and try again.',
   unreadable: 'The picture arrived damaged. Take it again; it costs no study time.',
+  needs_camera: 'The first photo must be taken with a live camera. A person will look at it; no study time is lost.',
+  photo_unusable: 'Your ID photo cannot be compared. A person will look at it; no study time is lost.',
+  too_few: 'Too few usable pictures. Hold still and try again; it costs no study time.',
+  not_sure: 'It was not clear. Face the screen and try again; it costs no study time.',
   bad_picture: 'The picture was not uploaded. Please take it again.',
   unclear: 'Not clear enough. Come closer and let light come from the front. Try again; it costs no study time.',
 
