@@ -108,7 +108,7 @@ export function createCheckSheet(host, check, to) {
       case 'again': return [button('retry', text('check_retry'), () => check.start(to.now()), true), other];
       case 'other': return [
         button('file', text('other_file'), () => input.click(), true),
-        button('retry', text('other_back'), () => check.start(to.now())),
+        check.why === 'unsupported' ? null : button('retry', text('other_back'), () => check.start(to.now())),
         button('decline', text('other_decline'), () => check.decline()),
       ];
       case 'result': return [button('close', text(check.goOn ? 'resume' : 'close'), () => check.close(), true)];
@@ -139,7 +139,7 @@ export function createCheckSheet(host, check, to) {
         drawn = mark;
         const had = acts.contains(document.activeElement) || document.activeElement === document.body;
         acts.textContent = '';
-        buttons().forEach((one) => acts.appendChild(one));
+        buttons().forEach((one) => one && acts.appendChild(one));
         const first = /** @type {HTMLElement|null} */ (acts.querySelector('.zx-main'));
         if (first && (had || document.activeElement === box)) first.focus();
         else if (had) box.focus();
