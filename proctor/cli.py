@@ -40,7 +40,7 @@ WORDS = {
 
 
 
-def settings_of(**given: object) -> Settings:
+def settings_of(**given: Any) -> Settings:
     try:
         return load(**given)
     except ValueError as error:

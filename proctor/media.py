@@ -105,7 +105,7 @@ def draw_lesson(folder: Path, wanted: Drawn) -> Media:
             left = wanted.width * part // wanted.rate
             shown = yuv.copy()
             shown[wanted.height - 6 : wanted.height, left : left + 24] = 235
-            frame = av.VideoFrame.from_ndarray(shown, format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(shown.astype(np.uint8, copy=False), format="yuv420p")
             frame.pts, frame.time_base = second * wanted.rate + part, Fraction(1, wanted.rate)
             out.picture(frame)
         out.sound(_second_tone(second))

@@ -102,8 +102,9 @@ class Leases(Protocol):
 
     async def sync(self, items: Sequence[LeaseSync]) -> tuple[list[bool], int]:
         """One call per bucket. For each item: True if the stored fence equals the item's (then the lease is
-        renewed, also when it had expired, and the snapshot stored), or if the stored one is older or missing
-        (Redis lost data: it is stored anew under the item's fence); False if a newer fence exists: nothing is written.
+        renewed, also when it had expired, and the snapshot stored), or if the stored one is older or
+        missing (Redis lost data: it is stored anew under the item's fence); False if a newer fence exists:
+        nothing is written.
         Also returns Redis TIME."""
         ...
 

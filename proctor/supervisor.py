@@ -79,8 +79,8 @@ class Supervisor:
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Keep all children alive until `stop`. Raises StartFailed after too many deaths."""
-        stopping = asyncio.create_task(stop.wait())
-        waits = {asyncio.create_task(_wait(child)): child for child in self.children}
+        stopping: asyncio.Task = asyncio.create_task(stop.wait())
+        waits: dict[asyncio.Task, Child] = {asyncio.create_task(_wait(child)): child for child in self.children}
         try:
             while True:
                 done, _pending = await asyncio.wait([stopping, *waits], return_when=asyncio.FIRST_COMPLETED)

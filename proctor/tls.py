@@ -47,7 +47,7 @@ def _names() -> list[x509.GeneralName]:
     except OSError:
         pass
     try:
-        addresses |= {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
+        addresses |= {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
     except OSError:
         pass
     return found + [x509.IPAddress(ipaddress.ip_address(a.split("%")[0])) for a in sorted(addresses)]

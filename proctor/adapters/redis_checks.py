@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import redis.asyncio as aioredis
 
@@ -65,5 +67,5 @@ class RedisChecks:
 
     async def verdict(self, check_id: str, try_number: int) -> Verdict | None:
         with translated():
-            raw = await self._client.hget(self._key(check_id), f"verdict:{try_number}")
+            raw: Any = await self._client.hget(self._key(check_id), f"verdict:{try_number}")
         return msgspec.msgpack.decode(raw, type=Verdict) if raw else None

@@ -89,7 +89,7 @@ class RedisLeases:
         found = _holder(row[:4])
         if found is None or int(row[5] or 0) <= await redis_time_ms(self._client):
             return None
-        return found, int(row[4])
+        return found, int(row[4] or 0)
 
     async def use_ticket(self, ticket_id: str, life_ms: int) -> bool:
         with translated():

@@ -14,7 +14,6 @@ from proctor.core.facts import Spans
 from proctor.core.intervals import subtract, take_first, total, union
 from proctor.core.policy import Policy
 
-
 PIECES_MAX = 8  # spans of one grant
 
 

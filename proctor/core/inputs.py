@@ -71,6 +71,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     takeovers: tuple[int, ...] = ()  # Redis TIME of takeovers between devices within the last hour
 
 
+Action = Literal["accept", "void", "restore", "take_down", "consent_withdrawn", "blocked", "login_ended"]
+
+
 class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The way back from the record half. `version` grows by one per learner.
 
@@ -79,7 +82,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
 
     version: int
-    action: Literal["accept", "void", "restore", "take_down", "consent_withdrawn", "blocked", "login_ended"]
+    action: Action
     lesson_id: int = 0
     spans: Spans = ()
     decision_id: int = 0

@@ -82,6 +82,12 @@ class Seat:
         self._flagged: set[FlagKind] = set()
         self._ended_day = ("", 0)
         self._opened: tuple[Fact, ...] = ()
+        self.takeovers: tuple[int, ...] = ()
+
+    @property
+    def seq(self) -> int:
+        """Newest accepted beat of this connection."""
+        return self.dialogue.seq
 
     def _barred(self) -> Reason | None:
         """Nothing can be earned now, whatever is played."""

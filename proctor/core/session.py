@@ -98,11 +98,6 @@ class Session(Seat):
     # Beats.
 
     @property
-    def seq(self) -> int:
-        """Newest accepted beat of this connection."""
-        return self.dialogue.seq
-
-    @property
     def overrun(self) -> bool:
         """So many beats that the gateway should close the socket."""
         return self.dialogue.overrun

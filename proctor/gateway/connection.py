@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from proctor import errors
 from proctor.core import wire
@@ -137,7 +137,8 @@ class Connection(WSListener):
         if transport is None or self.closing:
             return
         self.closing = True
-        transport.send_close(code, reason.encode()[:REASON_BYTES_MAX])
+        # The library types only the transport's own codes; ours pass through.
+        transport.send_close(cast(WSCloseCode, code), reason.encode()[:REASON_BYTES_MAX])
         self._gateway.close_later(self, CLOSE_GRACE_S)
 
     def abort(self) -> None:

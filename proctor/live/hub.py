@@ -115,7 +115,6 @@ class Hub:
         opening, seat = opened.opening, opened.seat
         session = Session(opening, seat.policy, now_ms, draw(), self.settings.verdict_ms)
         learner = Learner(claim, link, session, seat.zone, self.node, now_ms)
-        learner.cap_ms = seat.policy.daily_cap_ms
         former = self.learners.get(claim.learner_id)
         if former is not None:
             self.taken(former, claim.device_kind)

@@ -45,7 +45,7 @@ class Learner:
 
     __slots__ = (
         "claim", "link", "session", "zone", "holder", "heard_ms", "renewed_ms", "state_ms", "offered", "trouble",
-        "resolving", "handover_ms", "handover_kind", "enrolled_now", "cap_ms", "over",
+        "resolving", "handover_ms", "handover_kind", "enrolled_now", "over",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, link: Link, session: Session, zone: str, node: str, now_ms: int) -> None:

@@ -138,7 +138,7 @@ def _python_packages() -> list[Package]:
             about_it = metadata(name)
         except PackageNotFoundError:
             continue
-        licence = about_it.get("License-Expression") or about_it.get("License") or ""
+        licence = next((about_it[name] for name in ("License-Expression", "License") if name in about_it), "")
         if not licence or len(licence) > 60:
             classifiers = about_it.get_all("Classifier") or []
             named = [c.split(" :: ")[-1] for c in classifiers if c.startswith("License ::")]

@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 
 from proctor.core import review
 from proctor.core.facts import Decided, Spans
-from proctor.core.inputs import Instruction
+from proctor.core.inputs import Action, Instruction
 from proctor.core.intervals import normalise, subtract, total
 from proctor.errors import Refused
 from proctor.modules.accounts.tables import institutions
@@ -161,7 +161,7 @@ class Reviews:
         return instructions
 
     async def _change(
-        self, conn, case, lesson_id: int, action: str, spans: Spans, decision_id: int, now_ms: int
+        self, conn, case, lesson_id: int, action: Action, spans: Spans, decision_id: int, now_ms: int
     ) -> Instruction:
         await ledger.change_status(
             conn,

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from proctor.core.coalesce import DECIDES
 from proctor.core.facts import COVERED, Credited, Fact, Spans, Status, encode
-from proctor.core.inputs import Instruction
+from proctor.core.inputs import Action, Instruction
 from proctor.core.intervals import intersect, normalise, subtract, total, union
 from proctor.modules.study.tables import facts, instructions, ledger, rollups, seats
 
@@ -124,7 +124,8 @@ async def recompute_rollups(conn, keys: Iterable[RollupKey]) -> None:
 
 
 async def next_instruction(
-    conn, *, learner_id: int, action: str, lesson_id: int = 0, spans: Spans = (), decision_id: int = 0, now_ms: int
+    conn, *, learner_id: int, action: Action, lesson_id: int = 0, spans: Spans = (), decision_id: int = 0,
+    now_ms: int,
 ) -> Instruction:
     """The next instruction of this learner, versioned under the seat row's lock.
 
@@ -138,12 +139,8 @@ async def next_instruction(
     )
     version = (await conn.execute(raised)).scalar_one_or_none() or 0
     instruction = Instruction(
-        version=version,
-        action=action,
-        lesson_id=lesson_id,
-        spans=spans,
-        decision_id=decision_id,  # type: ignore[arg-type]
-    )
+        version=version, action=action, lesson_id=lesson_id, spans=spans, decision_id=decision_id
+    )  # fmt: skip
     if version:
         row = {
             "learner_id": learner_id, "version": version, "body": msgspec.json.encode(instruction).decode(),
