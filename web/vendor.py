@@ -78,7 +78,7 @@ class Vendor:
             plain = file.read_bytes()
             if len(self._cache) >= _CACHE_FILES_MAX:
                 self._cache.clear()
-            self._cache[file] = (plain, brotli.compress(plain, quality=9))
+            self._cache[file] = (plain, brotli.compress(plain, quality=11))
         plain, packed = self._cache[file]
         return plain, packed, kind
 

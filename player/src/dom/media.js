@@ -101,13 +101,13 @@ function createRetry(gaveUp) {
  * @param {any} Hls
  * @param {HTMLVideoElement} video
  * @param {string} url
- * @param {string} hlsBase
  * @param {ReturnType<typeof createRetry>} retry
  * @param {(why: string) => void} failed
  */
-function attachHls(Hls, video, url, hlsBase, retry, failed) {
+function attachHls(Hls, video, url, retry, failed) {
   const hls = new Hls({
-    workerPath: `${hlsBase}/dist/hls.worker.js`, maxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true,
+    // Our segments are fMP4 and pass through as they are: a worker would be 36 KB for nothing.
+    enableWorker: false, maxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true,
   });
   let recovered = 0;
   let listed = false;
@@ -153,7 +153,7 @@ export function load(video, url, hlsBase, failed) {
     }
     try {
       const module = await import(`${hlsBase}/dist/hls.light.min.mjs`);
-      if (!stopped) hls = attachHls(module.default, video, url, hlsBase, retry, failed);
+      if (!stopped) hls = attachHls(module.default, video, url, retry, failed);
     } catch (error) {
       if (!stopped) retry.later(attach);
     }
