@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import secrets
+import ssl
 from typing import Any
 
 import aiohttp
@@ -19,14 +20,16 @@ from websockets.exceptions import ConnectionClosed
 class Person:
     """One signed-in browser of one account. Use as `async with Person(url) as person`."""
 
-    def __init__(self, url: str, *, agent: str = "tests") -> None:
+    def __init__(self, url: str, *, agent: str = "tests", trusted: ssl.SSLContext | None = None) -> None:
         self.url = url
+        self.trusted = trusted
         self.csrf = ""
         self.account = 0
         self.login = ""
         # The jar keeps cookies of addresses without a name, too.
         self.http = aiohttp.ClientSession(
-            base_url=url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"User-Agent": agent}
+            base_url=url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"User-Agent": agent},
+            connector=aiohttp.TCPConnector(ssl=trusted) if trusted else None,
         )
 
     async def __aenter__(self) -> Person:
@@ -73,7 +76,7 @@ class Person:
         """Press play."""
         page = page_id or secrets.token_hex(8)
         ticket = await self.ticket(lesson_id, page)
-        study = Study(ticket["ws"], page, ticket["media"])
+        study = Study(ticket["ws"], page, ticket["media"], self.trusted)
         await study.start(ticket["ticket"])
         return study
 
@@ -90,8 +93,9 @@ class Person:
 class Study:
     """One socket of one page, with what the server said so far."""
 
-    def __init__(self, ws: str, page_id: str, media: str = "") -> None:
+    def __init__(self, ws: str, page_id: str, media: str = "", trusted: ssl.SSLContext | None = None) -> None:
         self.ws = ws
+        self.trusted = trusted
         self.page_id = page_id
         self.media = media
         self.socket: ClientConnection | None = None
@@ -113,7 +117,7 @@ class Study:
         })  # fmt: skip
 
     async def _open(self, hello: dict[str, Any]) -> dict[str, Any]:
-        self.socket = await connect(self.ws, compression=None)
+        self.socket = await connect(self.ws, compression=None, ssl=self.trusted)
         await self.send(hello)
         self.welcome = await self.hear("welcome")
         self.seq = 0

@@ -10,9 +10,11 @@ import atexit
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -44,9 +46,12 @@ QUICK_POLICY = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port outside the range from which outgoing connections take theirs: a killed server must get it back."""
+    while True:
+        port = random.randint(10_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def _fill(folder: Path) -> None:
@@ -74,14 +79,15 @@ class Stack:
 
     def __init__(
         self, data: Path, *, policy: dict | None = None, env: dict[str, str] | None = None, copy: bool = True,
-        options: tuple[str, ...] = (),
+        options: tuple[str, ...] = (), scheme: str = "http",
     ) -> None:  # fmt: skip
         self._copy = copy
         self._options = options
         self.data = data
         self.port = free_port()
         self.gateway_port = free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.url = f"{scheme}://localhost:{self.port}"
+        self.database_url = ""
         self.relay_port = 0
         self._policy = {**QUICK_POLICY, **(policy or {})}
         self._env = env or {}
@@ -131,7 +137,9 @@ class Stack:
         raise AssertionError(f"the stack was not ready within {seconds} s:\n{self.log()}")
 
     def _get_ready(self) -> int:
-        with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+        # Nobody verifies the certificate here: the test that does is about certificates.
+        lax = ssl._create_unverified_context()
+        with urllib.request.urlopen(f"{self.url}/readyz", timeout=2, context=lax) as answer:
             return answer.status
 
     def log(self) -> str:
@@ -140,7 +148,7 @@ class Stack:
     # People and the record.
 
     def database(self) -> SqlDatabase:
-        return SqlDatabase(f"sqlite+aiosqlite:///{self.data / 'zhenxue.sqlite3'}")
+        return SqlDatabase(self.database_url or f"sqlite+aiosqlite:///{self.data / 'zhenxue.sqlite3'}")
 
     async def people(self, count: int = 1, role: str = "learner") -> list[tuple[int, str]]:
         """Fresh accounts of the demonstration institution: (id, login); the password is `world.PASSWORD`."""
@@ -150,10 +158,12 @@ class Stack:
         finally:
             await db.close()
 
-    async def learner(self, *, consent: str = "given", agent: str = "tests") -> Person:
+    async def learner(
+        self, *, consent: str = "given", agent: str = "tests", trusted: ssl.SSLContext | None = None
+    ) -> Person:
         """A signed-in learner who has made the choice about face checks."""
         ((account, login),) = await self.people()
-        person = Person(self.url, agent=agent)
+        person = Person(self.url, agent=agent, trusted=trusted)
         await person.sign_in(login, PASSWORD)
         await person.consent(consent)
         person.account, person.login = account, login

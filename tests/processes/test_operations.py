@@ -1,0 +1,117 @@
+"""Backup and restore, TLS, foreign stores: what an operator does, on real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from proctor import backup
+from proctor.adapters.sql_database import SqlDatabase
+from proctor.errors import Refused
+from proctor.settings import load
+from tests.client import Person
+from tests.processes.test_study import passed, play
+from tests.stack import ROOT, Stack
+from tests.world import PASSWORD
+
+pytestmark = pytest.mark.processes
+
+
+def proctor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "proctor.cli", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+async def test_a_restore_drill_brings_back_people_record_and_pictures(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.tar.gz"
+    async with Stack(tmp_path / "old") as old:
+        async with await old.learner() as person:
+            study = await passed(person)
+            await play(study, 3)
+            await study.leave()
+            await asyncio.sleep(0.5)
+            login, account = person.login, person.account
+        before = await old.totals(account, 1)
+        done = await asyncio.to_thread(proctor, "backup", str(kept), "--data", str(old.data))
+        assert done.returncode == 0, done.stderr
+    secret = kept.with_name("kept.tar.gz.keys")
+    assert kept.stat().st_mode & 0o077 == 0 and secret.stat().st_mode & 0o077 == 0
+    shutil.rmtree(old.data)
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(secret, tmp_path / "elsewhere" / "keys")
+    arguments = ["restore", str(kept), "--data", str(tmp_path / "new")]
+    without = await asyncio.to_thread(proctor, *arguments)
+    assert without.returncode == 1 and "key file" in without.stderr
+    done = await asyncio.to_thread(proctor, *arguments, "--keys", str(tmp_path / "elsewhere" / "keys"))
+    assert done.returncode == 0, done.stderr
+    async with Stack(tmp_path / "new") as new:
+        assert await new.totals(account, 1) == before
+        async with Person(new.url) as person:
+            await person.sign_in(login, PASSWORD)
+            # Redis is empty and hands out old fences again: they are lifted above those in SQL.
+            study = await person.study(1)
+            assert study.welcome["total_ms"] == 3_000
+            # The pass of a moment ago came back too: no start check is due.
+            assert study.welcome["check"] is None
+            await study.leave()
+        rebuilt = await asyncio.to_thread(proctor, "rebuild", "--data", str(new.data))
+        assert rebuilt.returncode == 0 and " 0 differences" in rebuilt.stdout
+
+
+def test_a_damaged_backup_and_a_folder_in_use_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    data, kept = tmp_path / "data", tmp_path / "kept"
+    from tests.stack import filled
+
+    shutil.copytree(filled(), data)
+    settings = load({}, data=str(data))
+    backup.backup(settings, kept)
+    with pytest.raises(Refused, match="backup_exists"):
+        backup.backup(settings, kept)
+    with pytest.raises(Refused, match="restore_not_empty"):
+        backup.restore(settings, kept, None)
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    empty = load({}, data=str(tmp_path / "empty"))
+    with pytest.raises(Refused, match="restore_damaged"):
+        backup.restore(empty, kept, None)
+    assert not list((tmp_path / "empty").iterdir())
+
+
+async def test_a_local_authority_serves_https_and_wss_and_explains_itself(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "tls", options=("--tls",), scheme="https") as stack:
+        trusted = ssl.create_default_context(cafile=str(stack.data / "tls" / "ca.crt"))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as http:
+            async with http.get(f"{stack.url}/tls") as answer:
+                assert answer.status == 200 and "/tls/ca.crt" in await answer.text()
+            async with http.get(f"{stack.url}/tls/ca.crt") as answer:
+                assert b"BEGIN CERTIFICATE" in await answer.read()
+        async with await stack.learner(trusted=trusted) as person:
+            study = await passed(person)
+            assert study.ws.startswith("wss://")
+            await play(study, 1)
+            assert study.ack["total_ms"] == 1_000
+
+
+async def test_the_same_system_runs_on_a_foreign_redis_and_postgresql(tmp_path, valkey, postgres) -> None:
+    # The address of the session's server, over its socket as asyncpg wants it.
+    options = ("--redis-url", valkey, "--database-url", postgres)
+    async with Stack(tmp_path / "pg", options=options, copy=False) as stack:
+        stack.database_url = postgres
+        async with await stack.learner() as person:
+            study = await passed(person)
+            await play(study, 2)
+            await study.leave()
+            await asyncio.sleep(0.5)
+            assert (await stack.totals(person.account, 1)).provisional_ms == 2_000
+            assert "2 秒" in await person.page("/records/lessons/1")
+    db = SqlDatabase(postgres)
+    await db.close()
