@@ -101,11 +101,9 @@ class Leases(Protocol):
         ...
 
     async def sync(self, items: Sequence[LeaseSync]) -> tuple[list[bool], int]:
-        """One call per bucket. For each item: True if the stored fence equals the item's (then the lease is
-        renewed, also when it had expired, and the snapshot stored), or if the stored one is older or
-        missing (Redis lost data: it is stored anew under the item's fence); False if a newer fence exists:
-        nothing is written.
-        Also returns Redis TIME."""
+        """One call per bucket; also returns Redis TIME. For each item: True if the stored fence is the item's,
+        older or missing (Redis lost data): the lease is renewed, also an expired one, and the snapshot stored;
+        False if a newer fence exists: nothing is written."""
         ...
 
     async def release(self, learner_id: int, fence: int) -> bool:
