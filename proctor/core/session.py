@@ -194,6 +194,8 @@ class Session(Seat):
             self.complete = True
             facts += self._close(cause, now_ms)
             facts += (Completed(lesson_id=self.lesson_id, at_ms=now_ms, cause=cause),)
+        if self.complete and (beat.kind in ("end", "pause") or self.total_ms >= self.duration_ms):
+            # Not before the very end: the last seconds are studied too, and the check shall settle them.
             self.person.ended(now_ms)
         return facts
 

@@ -533,3 +533,17 @@ def test_playing_on_after_a_reconnect_is_no_seek() -> None:
     )  # fmt: skip
     session.beat(claim, now_ms + 10_000)
     assert session.view().counting and session.total_ms == 24_000
+
+
+def test_the_end_check_waits_for_the_very_end() -> None:
+    """It used to come two seconds early, when the lesson counts as complete: the tail was never settled."""
+    player = Player(duration_ms=20_000)
+    player.beat("play", wait_ms=0)
+    player.beat()
+    player.beat(wait_ms=9_000)
+    assert player.session.view().complete
+    assert player.add(player.session.tick(player.now_ms, player.dice())) == ()
+    player.beat("end", wait_ms=1_000)
+    player.add(player.session.tick(player.now_ms, player.dice()))
+    check = player.session.person.check
+    assert check is not None and check.kind == "end" and player.session.total_ms == 20_000

@@ -16,9 +16,10 @@ from proctor import backup
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.errors import Refused
 from proctor.settings import load
+from tests import pictures
 from tests.client import Person
 from tests.processes.test_study import passed, play
-from tests.stack import ROOT, Stack
+from tests.stack import ROOT, Stack, filled
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.processes
@@ -69,8 +70,6 @@ async def test_a_restore_drill_brings_back_people_record_and_pictures(tmp_path: 
 
 def test_a_damaged_backup_and_a_folder_in_use_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     data, kept = tmp_path / "data", tmp_path / "kept"
-    from tests.stack import filled
-
     shutil.copytree(filled(), data)
     settings = load({}, data=str(data))
     backup.backup(settings, kept)
@@ -115,3 +114,42 @@ async def test_the_same_system_runs_on_a_foreign_redis_and_postgresql(tmp_path, 
             assert "2 秒" in await person.page("/records/lessons/1")
     db = SqlDatabase(postgres)
     await db.close()
+
+
+async def test_an_ingested_lesson_is_studied_to_its_end_and_the_end_check_makes_it_final(tmp_path: Path) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(pictures.clip())
+    async with Stack(tmp_path / "data") as stack:
+        arguments = ["ingest", "1", str(video), "短课", "--filing-no", "备案-短", "--data", str(stack.data)]
+        done = await asyncio.to_thread(proctor, *arguments)
+        assert done.returncode == 0, done.stderr
+        lesson = int(done.stdout.split()[1].rstrip(":"))
+        async with await stack.learner() as person:
+            study = await passed(person, lesson)
+            length = study.welcome["duration_ms"]
+            assert 3_500 <= length <= 4_500
+            await study.beat("play")
+            while study.pos < length:
+                part = min(1_000, length - study.pos)
+                await asyncio.sleep(part / 1_000 + 0.01)
+                await study.beat("end" if study.pos + part >= length else "beat", part)
+            assert study.ack["complete"]
+            push = (await study.hear("check"))["check"]
+            assert push["kind"] == "end"
+            await person.upload(push, pictures.jpegs(pictures.moving_man()))
+            assert (await study.hear("verdict"))["outcome"] == "passed"
+            await asyncio.sleep(0.5)
+            sums = await stack.totals(person.account, lesson)
+            assert sums.final_ms == length and sums.provisional_ms == 0
+            assert "已生效" in await person.page(f"/records/lessons/{lesson}")
+
+
+def test_what_is_no_video_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    data, wrong = tmp_path / "data", tmp_path / "wrong.mp4"
+    shutil.copytree(filled(), data)
+    wrong.write_text("this is a letter")
+    before = sorted(path.name for path in (data / "media").iterdir())
+    done = proctor("ingest", "1", str(wrong), "x", "--data", str(data))
+    assert done.returncode == 1 and "video" in done.stderr and "Traceback" not in done.stderr
+    assert sorted(path.name for path in (data / "media").iterdir()) == before
+    assert proctor("ingest", "99", str(wrong), "x", "--data", str(data)).stderr.startswith("there is no course")
