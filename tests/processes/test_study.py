@@ -226,3 +226,19 @@ async def test_refusing_face_checks_lets_credit_wait_for_a_person(stack: Stack) 
         await asyncio.sleep(0.5)
         sums = await stack.totals(person.account, 1)
         assert sums.provisional_ms + sums.waiting_ms == 2_000
+
+
+async def test_where_the_first_device_keeps_the_seat_the_second_is_told_so(tmp_path) -> None:
+    async with (
+        Stack(tmp_path / "first", policy={"second_device": "first"}) as stack,
+        await stack.learner() as person,
+        Person(stack.url) as phone,
+    ):
+        study = await passed(person)
+        await play(study, 1)
+        await phone.sign_in(person.login, PASSWORD)
+        with pytest.raises(ConnectionClosed) as kept:
+            await phone.study(1)
+        assert kept.value.rcvd is not None and kept.value.rcvd.code == 4401
+        await play(study, 1)
+        assert study.ack["counting"]

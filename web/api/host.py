@@ -15,7 +15,7 @@ from proctor.modules.accounts import queries as accounts
 from proctor.modules.accounts.rules import normal_login
 from proctor.modules.audit.service import append_audit
 from web import context
-from web.api.lessons import media_base, playable, read_json, ws_url
+from web.api.lessons import media_base, playable, policy_for, read_json, ws_url
 
 KEY_CHARS_MAX = 200
 
@@ -37,12 +37,14 @@ async def tickets(request: web.Request) -> web.StreamResponse:
         raise Refused("no_lesson")
     lesson = await playable(request, institution.id, learner.id, wanted.lesson_id)
     now_ms = context.now_ms()
+    policy = await policy_for(request, lesson)
     minted = deps.tickets.mint_start(
         StartTicket(
             learner_id=learner.id, lesson_id=lesson.id, class_id=lesson.class_id,
             institution_id=institution.id, login_id="", account_version=learner.version,
             device_id=secrets.token_hex(16), page_id=secrets.token_hex(16), device_kind="webview", host=True,
             jti=secrets.token_hex(16), expires_ms=now_ms + deps.settings.start_ticket_ms,
+            lease_ms=policy.gap_ms_max, first_keeps=policy.second_device == "first",
         )
     )  # fmt: skip
     async with deps.db.write() as conn:

@@ -8,10 +8,12 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from proctor.core.policy import Policy
 from proctor.errors import Refused
 from proctor.gateway.tickets import MediaToken, StartTicket
 from proctor.modules.catalog import queries as catalog
 from proctor.modules.catalog.queries import LessonRow
+from proctor.modules.study.rules import policy_of
 from web import context
 from web.security import ws_origin
 
@@ -35,6 +37,13 @@ async def read_json(request: web.Request, kind: type):
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refused("form_wrong") from None
+
+
+async def policy_for(request: web.Request, lesson: LessonRow) -> Policy:
+    """The class's rules: the gateway must know some of them before it may look into SQL."""
+    deps = context.deps(request)
+    async with deps.db.read() as conn:
+        return policy_of(deps.settings.policy, *await catalog.policy_packs(conn, lesson.class_id))
 
 
 async def playable(request: web.Request, institution_id: int, learner_id: int, lesson_id: int) -> LessonRow:
@@ -69,13 +78,15 @@ async def ticket(request: web.Request) -> web.StreamResponse:
     wanted = await read_json(request, TicketRequest)
     person, deps = context.signed(request), context.deps(request)
     lesson = await playable(request, person.institution_id, person.account_id, context.path_id(request, "id"))
+    policy = await policy_for(request, lesson)
     minted = deps.tickets.mint_start(
         StartTicket(
             learner_id=person.account_id, lesson_id=lesson.id, class_id=lesson.class_id,
             institution_id=person.institution_id, login_id=person.login_id,
             account_version=person.account_version, device_id=person.device_id, page_id=wanted.page_id,
             device_kind=context.device_kind(request), host=False, jti=secrets.token_hex(16),
-            expires_ms=context.now_ms() + deps.settings.start_ticket_ms,
+            expires_ms=context.now_ms() + deps.settings.start_ticket_ms, lease_ms=policy.gap_ms_max,
+            first_keeps=policy.second_device == "first",
         )
     )  # fmt: skip
     base = media_base(request, person.account_id, lesson.id)

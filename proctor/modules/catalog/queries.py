@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import select
 
+from proctor.modules.accounts.tables import institutions
 from proctor.modules.catalog.rules import Standing, standing
 from proctor.modules.catalog.tables import class_courses, classes, courses, lessons, rosters
 
@@ -95,3 +96,14 @@ def _row(row, now_ms: int) -> LessonRow:
             closes_ms=row.closes_ms, now_ms=now_ms,
         ),
     )  # fmt: skip
+
+
+async def policy_packs(conn, class_id: int) -> tuple[str, str]:
+    """Policy values (JSON) of the class's institution and of the class; ("{}", "{}") without a class."""
+    statement = (
+        select(institutions.c.policy.label("institution_policy"), classes.c.policy)
+        .join(institutions, institutions.c.id == classes.c.institution_id)
+        .where(classes.c.id == class_id)
+    )
+    row = (await conn.execute(statement)).one_or_none()
+    return (row.institution_policy, row.policy) if row else ("{}", "{}")
