@@ -34,7 +34,7 @@ make_venv() {
             { rm -rf "$VENV"; fail "python3-venv is missing. On Debian or Ubuntu: apt install python3-venv"; }
     fi
     say "Installing (progress below; a few minutes the first time) …"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar on \
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar on \
         -c requirements.lock -e ".${extra:+[$extra]}" ||
         fail "Installing failed. Is the network to the package registries there? Run the command again to go on."
     printf '%s' "$want" > "$stamp"
