@@ -107,7 +107,7 @@ async def _place(db: SqlDatabase, pictures: FileEvidence, mark: str) -> Place:
         mine = institutions.c.id == world.institution
         await conn.execute(update(institutions).where(mine).values(host_key_hash=key_hash))
         found = (await conn.execute(select(accounts.c.id, accounts.c.login))).all()
-    names = dict((row.id, row.login) for row in found)
+    names = {row.id: row.login for row in found}
     logins = {role: names[account] for role, account in zip(ROLES, ids, strict=True)}
     logins["second_reviewer"] = names[world.second_reviewer]
     return Place(world=world, study=done, evidence=evidence, host_key=host_key, logins=logins)
