@@ -19,6 +19,7 @@ from web.console import words
 from web.console.timeline import timeline_rows
 from web.errors import words as refused_words
 from web.learner.strip import strip_svg
+from web.learner.words import because
 from web.render import at, hours, render, translator
 from web.security import read_form
 
@@ -197,7 +198,7 @@ def _conflict(request: web.Request, result: DecisionResult) -> dict:
     more = ""
     if newest:
         name = context.deps(request).vault.open(newest.by_name_sealed, field="account.name")
-        more = f"{words.step(_, newest, name)}：{newest.reason}"
+        more = because(_, words.step(_, newest, name), newest.reason)
     sentence = _("另一位审核员刚刚处理了这个案件，您的决定没有提交。请看下面的最新情况。")
     return {"kind": "notice-conflict", "words": sentence, "more": more}
 
@@ -263,10 +264,12 @@ def _name(request: web.Request, sealed: bytes) -> str:
 def _proposal(request: web.Request, case: queries.CaseView) -> dict | None:
     if case.row.status != "proposed":
         return None
+    _ = translator(request)
     newest = [step for step in case.decisions if step.action == "propose"][-1]
     return {
         "name": _name(request, newest.by_name_sealed),
-        "ranges": f"{words.ranges(newest.spans)}（{words.length(translator(request), total(newest.spans))}）",
+        "ranges": _("%(ranges)s（%(length)s）")
+        % {"ranges": words.ranges(_, newest.spans), "length": words.length(_, total(newest.spans))},
         "reason": newest.reason,
         "own": newest.by_account_id == context.signed(request).account_id,
     }

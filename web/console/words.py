@@ -127,8 +127,8 @@ def between(from_ms: int, to_ms: int) -> str:
     return f"{position(from_ms)}–{position(to_ms)}"
 
 
-def ranges(spans: tuple[tuple[int, int], ...]) -> str:
-    return "、".join(between(*span) for span in spans)
+def ranges(_: Translate, spans: tuple[tuple[int, int], ...]) -> str:
+    return _("、").join(between(*span) for span in spans)
 
 
 def age(_: Translate, ms: int) -> str:
@@ -202,7 +202,7 @@ def signal(_: Translate, row: SignalRow) -> str:
 
 
 def step(_: Translate, row: CaseDecision, name: str) -> str:
-    return f"{name} " + _(ACTIONS[row.action]) % {"ranges": ranges(row.spans)}
+    return f"{name} " + _(ACTIONS[row.action]) % {"ranges": ranges(_, row.spans)}
 
 
 def appeal(row: AppealRow) -> str:

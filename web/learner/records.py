@@ -206,7 +206,7 @@ def _stretches(record: LessonRecord, filed: list[Filed], reasons: dict[int, str]
         why = ""
         if settled_by in checks:
             check = checks[settled_by]
-            why = f"{_(words.CHECK_KINDS[check.kind])}：{_(words.OUTCOMES[check.outcome])}"
+            why = words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome]))
         elif settled_by.startswith("decision:"):
             why = reasons.get(int(settled_by.removeprefix("decision:")), "")
         since = at(settled_ms, zone) if settled_ms else ""

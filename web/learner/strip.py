@@ -124,7 +124,7 @@ def ticks_of(record: LessonRecord, _) -> list[Tick]:
     return [
         Tick(
             ends[f"check:{check.id}"], check.outcome == "passed",
-            f"{_(words.CHECK_KINDS[check.kind])}：{_(words.OUTCOMES[check.outcome])}",
+            words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome])),
         )
         for check in record.checks
         if f"check:{check.id}" in ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def _n(text: str) -> str:
     """Marks a sentence for extraction; it is translated where it is shown."""
@@ -64,6 +66,11 @@ ACTIONS = {
     "void": _n("人工核验：核减学时"),
     "restore": _n("申诉处理：恢复学时"),
 }
+
+def because(_: Callable[[str], str], what: str, why: str) -> str:
+    """A thing and its outcome in one phrase: 途中核验：通过."""
+    return _("%(what)s：%(why)s") % {"what": what, "why": why}
+
 
 # In these an appeal makes sense; what counts already needs none.
 APPEALABLE = ("waiting", "withheld", "void", "uncounted")
