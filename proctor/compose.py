@@ -111,6 +111,28 @@ def vault_of(settings: Settings) -> AesVault:
     return AesVault(load_secrets(settings.data_dir).field)
 
 
+@asynccontextmanager
+async def store(settings: Settings) -> AsyncIterator[aioredis.Redis]:
+    """Only Redis: what the bench reads of it."""
+    client = connect(settings.redis)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@asynccontextmanager
+async def nodes(settings: Settings) -> AsyncIterator[RedisNodes]:
+    """Which processes live."""
+    async with store(settings) as client:
+        yield RedisNodes(client)
+
+
+def keys_of(settings: Settings) -> Secrets:
+    """The installation's keys, made at first use: the bench signs tickets as the web does."""
+    return load_secrets(settings.data_dir)
+
+
 def evidence_of(settings: Settings) -> FileEvidence:
     return FileEvidence(settings.data_dir / "evidence", load_secrets(settings.data_dir).evidence)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,20 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from proctor.errors import Unavailable
 
-LUA = Path(__file__).parent / "lua"
+# Read with the module: a file that is read at the first call would stop the loop of a running process.
+LUA = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "lua").glob("*.lua")}
 CONNECTIONS_MAX = 32
 CONNECT_S = 2.0
 OPERATION_S = 2.0
+WAIT_S = 5.0  # for a free connection: a reconnect storm queues here instead of being told that Redis is gone
 
 
 def connect(url: str) -> aioredis.Redis:
     """A pool that opens nothing yet. One quick retry heals a connection that a restart has closed."""
-    return aioredis.Redis.from_url(
+    pool = aioredis.BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS_MAX,
+        timeout=WAIT_S,
         socket_connect_timeout=CONNECT_S,
         socket_timeout=OPERATION_S,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 1),
@@ -35,6 +37,7 @@ def connect(url: str) -> aioredis.Redis:
         decode_responses=False,
         protocol=3,
     )
+    return aioredis.Redis.from_pool(pool)
 
 
 @contextmanager
@@ -44,11 +47,6 @@ def translated() -> Iterator[None]:
         yield
     except (RedisError, OSError) as error:
         raise Unavailable("redis", type(error).__name__) from None
-
-
-@lru_cache(maxsize=32)
-def _source(name: str) -> str:
-    return (LUA / f"{name}.lua").read_text("utf-8")
 
 
 class Scripts:
@@ -61,7 +59,7 @@ class Scripts:
     async def run(self, name: str, keys: list[str], args: list[Any]) -> Any:
         script = self._scripts.get(name)
         if script is None:
-            script = self._scripts[name] = self._client.register_script(_source(name))
+            script = self._scripts[name] = self._client.register_script(LUA[name])
         with translated():
             return await script(keys=keys, args=args)
 

@@ -1,0 +1,171 @@
+"""The product under test: the embedded Valkey and real gateway processes, started as the supervisor starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from bench import procs
+from proctor import compose, supervisor
+from proctor.settings import Settings, environ, load
+from proctor.supervisor import Child, Supervisor
+
+READY_S = 30.0
+GATEWAY = ("-m", "proctor.cli", "gateway")
+FORCED = ("-m", "bench.forced")
+
+
+class House:
+    """A running store and gateways. `pids`: process id by name."""
+
+    def __init__(self, settings: Settings, boss: Supervisor) -> None:
+        self.settings = settings
+        self._boss = boss
+        self._doors: dict[int, int] = {}  # admin port by process id
+
+    @property
+    def gateways(self) -> list[int]:
+        return [c.process.pid for c in self._boss.children if c.process and c.name.startswith("gateway")]
+
+    @property
+    def valkey(self) -> int:
+        return next(c.process.pid for c in self._boss.children if c.process and c.name == "valkey")
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds so far, by kind. The journal runs inside the gateways, its SQLite too."""
+        return {
+            "gateway": sum(procs.cpu_s(pid) for pid in self.gateways),
+            "valkey": procs.cpu_s(self.valkey),
+        }
+
+    def pss_bytes(self) -> int:
+        return sum(procs.pss_bytes(pid) for pid in self.gateways)
+
+    async def doors(self) -> dict[int, int]:
+        """Where each gateway tells its figures."""
+        async with compose.nodes(self.settings) as nodes:
+            self._doors = {row["pid"]: row["admin_port"] for row in await nodes.all() if row["kind"] == "gateway"}
+        return self._doors
+
+    async def figures(self) -> dict[str, float]:
+        """The gateways' metrics, added up."""
+        found: dict[str, float] = {}
+        async with aiohttp.ClientSession() as client:
+            for port in self._doors.values():
+                async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    for line in (await answer.text()).splitlines():
+                        if not line.startswith("#"):
+                            name, value = line.split(" ")
+                            found[name] = found.get(name, 0.0) + float(value)
+        return found
+
+    async def valkey_bytes(self) -> int:
+        """What the store says it uses for data."""
+        async with compose.store(self.settings) as client:
+            return int((await client.info("memory"))["used_memory"])
+
+
+def settings_for(folder: Path, port: int, policy: dict, **given: object) -> Settings:
+    return load(
+        {}, data=str(folder), host="127.0.0.1", gateway_port=port, policy=json.dumps(policy), log_level="warning",
+        **given,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def folder() -> AsyncIterator[Path]:
+    """A data folder that is gone afterwards."""
+    made = Path(tempfile.mkdtemp(prefix="zx-bench-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@asynccontextmanager
+async def running(settings: Settings, gateways: int, command: Sequence[str] = GATEWAY) -> AsyncIterator[House]:
+    """Store and gateways, ready. Raises StartFailed."""
+    boss = Supervisor()
+    logs = settings.data_dir / "logs"
+    house = House(settings, boss)
+    try:
+        await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
+        await compose.wait_redis(settings, READY_S)
+        for number in range(gateways):
+            await _start(boss, f"gateway-{number + 1}", logs, settings, supervisor.python(*command))
+
+        async def ready() -> bool:
+            return len(await house.doors()) == gateways
+
+        await boss.up(ready, READY_S)
+        yield house
+    finally:
+        await boss.stop_all()
+
+
+async def _start(boss: Supervisor, name: str, logs: Path, settings: Settings, command: list[str]) -> None:
+    env = supervisor.environment(environ(settings))
+    await boss.start(Child(name=name, command=command, env=env, log_path=logs / f"{name}.log"))
+
+
+class Driver:
+    """One load process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def ask(self, **order: object) -> dict:
+        await self.tell(**order)
+        return await self.hear()
+
+    async def tell(self, **order: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def hear(self) -> dict:
+        assert self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load process ended")
+        return json.loads(line)
+
+
+@asynccontextmanager
+async def driver(**plan: object) -> AsyncIterator[Driver]:
+    """A load process that has its plan and is connecting."""
+    process = await asyncio.create_subprocess_exec(
+        *supervisor.python("-m", "bench.load"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        limit=2**24,
+    )  # fmt: skip
+    made = Driver(process)
+    try:
+        await made.tell(**plan)
+        yield made
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 5)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def free_port() -> int:
+    """A port outside the range from which outgoing connections take theirs."""
+    while True:
+        port = random.randint(10_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
