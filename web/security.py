@@ -150,9 +150,8 @@ def clear_cookie(request: web.Request, response: web.StreamResponse, name: str) 
 
 def safe_next(target: str) -> str:
     """A path of this site, or "": nobody is sent elsewhere by a link to the sign-in page."""
-    parts = urlsplit(target)
-    plain = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc
-    return target if plain and len(target) <= 500 and "\\" not in target and target.isprintable() else ""
+    plain = target.startswith("/") and not target.startswith("//") and "\\" not in target
+    return target if plain and len(target) <= 500 and target.isprintable() else ""
 
 
 def ws_origin(request: web.Request) -> str:

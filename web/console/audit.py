@@ -22,12 +22,12 @@ ACTIONS = {
     "console:case:dismiss": words._n("认定不成立"),
     "console:case:withdraw": words._n("撤回建议"),
     "web:session:opened": words._n("登录"),
-    "web:session:closed": words._n("退出"),
     "web:account:locked": words._n("多次输错密码，账号锁定"),
     "web:consent:given": words._n("同意人脸核验"),
     "web:consent:refused": words._n("不同意人脸核验"),
     "web:consent:withdrawn": words._n("撤回人脸核验同意"),
     "web:appeal:filed": words._n("提出申诉"),
+    "host:ticket:minted": words._n("机构的 App 取得学习凭证"),
 }
 
 

@@ -21,7 +21,7 @@ async def evidence_image(request: web.Request) -> web.StreamResponse:
     person, deps = context.signed(request), context.deps(request)
     evidence_id = request.match_info["evidence_id"]
     frame = request.query.get("frame", "0")
-    if not (frame.isascii() and frame.isdigit() and int(frame[:2]) < FRAMES_MAX):
+    if not (len(frame) == 1 and frame.isascii() and frame.isdigit() and int(frame) < FRAMES_MAX):
         raise Refused("not_found")
     async with deps.db.write() as conn:
         row = await evidence_row(conn, person.institution_id, evidence_id)

@@ -51,7 +51,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     return render(
         request, "learner/lesson.html", room="learn", config=_spelled(config), host=False, title=lesson.title,
         lesson_id=lesson.id, course_id=lesson.course_id, course_title=lesson.course_title,
-        reason=lesson.standing.reason,
+        reason=lesson.standing.reason, face=choice == "given",
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ async def embed(request: web.Request) -> web.StreamResponse:
     }
     return render(
         request, "learner/lesson.html", config=_spelled(config), host=True, title="", lesson_id=lesson_id,
-        course_id=0, course_title="", reason="",
+        course_id=0, course_title="", reason="", face=True,
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def _part(part: Part, duration_ms: int) -> Markup:
 
 def _axis(duration_ms: int) -> list[Markup]:
     """Labels of the axis: at most ten, on round times, and none so near the end that they would touch."""
-    step_s = next((s for s in _TICK_STEPS_S if duration_ms / 1_000 / s <= 6), _TICK_STEPS_S[-1])
+    step_s = next((s for s in _TICK_STEPS_S if duration_ms / 1_000 / s <= 5), _TICK_STEPS_S[-1])
     out = []
     for at_ms in range(0, duration_ms, step_s * 1_000):
         x = _x(at_ms, duration_ms)

@@ -5,7 +5,7 @@ export const en = {
   // The status line.
   idle: 'Time counts once you press play · {total} counted in this lesson',
   connecting: 'Connecting, one moment',
-  counting: 'Counting · {total} counted in this lesson · keep this page in front',
+  counting: 'Counting · {total} counted in this lesson · stay on this page',
   uncounted: 'Playing, not counting: {why} · {total} counted in this lesson',
   paused: 'Paused, not counting · {total} counted in this lesson',
   offline: 'The network is down, reconnecting. Nothing you studied is lost · {total} counted',

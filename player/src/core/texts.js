@@ -4,7 +4,7 @@ export const zh = {
   // The status line.
   idle: '点击播放后开始计时 · 本课已计 {total}',
   connecting: '正在连接，请稍候',
-  counting: '正在计时 · 本课已计 {total} · 请保持页面在前台',
+  counting: '正在计时 · 本课已计 {total} · 请留在本页',
   uncounted: '正在播放，未计时：{why} · 本课已计 {total}',
   paused: '已暂停，未计时 · 本课已计 {total}',
   offline: '网络中断，正在重连。已学部分不会丢失 · 本课已计 {total}',

@@ -87,7 +87,7 @@ async def choose(
                     conn, learner_id=learner_id, action="consent_withdrawn", now_ms=now_ms
                 )
         await append_audit(
-            conn, at_ms=now_ms, institution_id=institution_id, account_id=learner_id, action=f"consent:{choice}",
+            conn, at_ms=now_ms, institution_id=institution_id, account_id=learner_id, action=f"web:consent:{choice}",
             object=f"account:{learner_id}", detail={"notice": notice_version}, address=address,
         )  # fmt: skip
     if instruction is not None and instruction.version:

@@ -1,0 +1,29 @@
+"""What a reviewer reads: every key of the core and of the face check has its words."""
+
+from __future__ import annotations
+
+import pytest
+
+from proctor.core.facts import CheckKind, FlagKind, Outcome, Status
+from web.console import words
+
+
+def test_every_key_of_the_core_has_its_words() -> None:
+    assert {str(flag) for flag in FlagKind} == words.FLAGS.keys()
+    assert {str(status) for status in Status} == words.STATUSES.keys()
+    assert {str(kind) for kind in CheckKind} == words.CHECK_KINDS.keys()
+    assert {str(outcome) for outcome in Outcome} <= words.OUTCOMES.keys()
+
+
+@pytest.mark.parametrize(
+    ("ms", "age", "length"),
+    [(0, "0 分钟", "0 秒"), (59_999, "0 分钟", "59 秒"), (760_000, "12 分钟", "12 分 40 秒"),
+     (3_900_000, "1 小时", "1 小时 05 分"), (200_000_000, "2 天", "55 小时 33 分")],
+)  # fmt: skip
+def test_ages_and_lengths(ms: int, age: str, length: str) -> None:
+    assert words.age(str, ms) == age and words.length(str, ms) == length
+
+
+def test_places_in_a_lesson() -> None:
+    assert words.between(380_000, 3_800_000) == "06:20–1:03:20"
+    assert words.ranges(str, ((0, 6_000), (10_000, 70_000))) == "00:00–00:06、00:10–01:10"
