@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import insert, select, update
 
 from proctor.core.facts import CheckDecided, CheckIssued, CheckTried, CheckUndecided, Completed, Fact, Outcome
+from proctor.core.inputs import Snapshot
 from proctor.modules.accounts.tables import accounts
 from proctor.modules.privacy.tables import evidence
 from proctor.modules.reviews.rules import CaseCall, case_of
 from proctor.modules.reviews.tables import case_causes, cases
+from proctor.modules.schema import upsert
 from proctor.modules.study.tables import checks, lesson_states
 
 
@@ -31,7 +35,7 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
         values = {"outcome": outcome, "detail": fact.why[:64], "decided_ms": fact.at_ms}
         await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(**values))
     elif isinstance(fact, Completed):
-        await _touch_lesson(conn, learner_id, fact.lesson_id, fact.at_ms, completed=True)
+        await _completed(conn, learner_id, fact.lesson_id, fact.at_ms)
     call = case_of(fact)
     if call is not None:
         await _open_case(conn, learner_id, fact.lesson_id, call, fact.at_ms)
@@ -71,14 +75,21 @@ async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_m
     await conn.execute(insert(case_causes).values(**cause))
 
 
-async def touch_lesson(conn, learner_id: int, lesson_id: int, at_ms: int, position_ms: int) -> None:
-    """Where the learner is, for "continue"."""
-    await _touch_lesson(conn, learner_id, lesson_id, at_ms, position_ms=position_ms)
+async def touch_lessons(conn, states: Sequence[tuple[int, Snapshot]]) -> None:
+    """Where learners are, from their seats' states (learner, state): one statement for all of them."""
+    # Two states of one learner and lesson in one group: the later one says where the learner is.
+    rows = {
+        (learner_id, state.lesson_id): {
+            "learner_id": learner_id, "lesson_id": state.lesson_id, "first_ms": state.at_redis_ms,
+            "last_ms": state.at_redis_ms, "position_ms": state.position_ms,
+        }
+        for learner_id, state in states
+    }  # fmt: skip
+    if rows:
+        statement = upsert(conn.dialect.name, lesson_states, "last_ms", "position_ms")
+        await conn.execute(statement, [rows[key] for key in sorted(rows)])
 
 
-async def _touch_lesson(conn, learner_id: int, lesson_id: int, at_ms: int, **values) -> None:
-    where = (lesson_states.c.learner_id == learner_id, lesson_states.c.lesson_id == lesson_id)
-    done = await conn.execute(update(lesson_states).where(*where).values(last_ms=at_ms, **values))
-    if done.rowcount == 0:
-        row = {"learner_id": learner_id, "lesson_id": lesson_id, "first_ms": at_ms, "last_ms": at_ms, **values}
-        await conn.execute(insert(lesson_states).values(**row))
+async def _completed(conn, learner_id: int, lesson_id: int, at_ms: int) -> None:
+    row = {"learner_id": learner_id, "lesson_id": lesson_id, "first_ms": at_ms, "last_ms": at_ms, "completed": True}
+    await conn.execute(upsert(conn.dialect.name, lesson_states, "last_ms", "completed"), [row])

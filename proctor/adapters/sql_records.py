@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import LargeBinary, bindparam, func, select, update
 
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.sql_opening import Openings
@@ -13,6 +13,7 @@ from proctor.adapters.sql_store import read_coverage, store_items
 from proctor.core.facts import Spans
 from proctor.core.inputs import Instruction, Totals
 from proctor.core.snapshot import encode_snapshot
+from proctor.modules.schema import Key, Ms
 from proctor.modules.study.tables import instructions, seats
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite, SeatWritten
 
@@ -35,22 +36,17 @@ class SqlRecords:
         return [answers[index] for index in range(len(requests))]
 
     async def write(self, items: Sequence[SeatWrite]) -> list[SeatWritten]:
-        answers: dict[int, SeatWritten] = {}
         # Seats in key order, so that two gateways never wait for each other in a circle.
-        order = sorted(range(len(items)), key=lambda index: items[index].learner_id)
+        ordered = sorted(items, key=lambda item: item.learner_id)
         async with self._db.write() as conn:
-            matched: list[SeatWrite] = []
-            stored: dict[int, int] = {}
-            for index in order:
-                found = await _guard(conn, items[index])
-                if found is None:
-                    answers[index] = SeatWritten(matched=False, instruction_version=0)
-                    continue
-                stored.setdefault(items[index].learner_id, found[1])
-                answers[index] = SeatWritten(matched=True, instruction_version=found[0])
-                matched.append(items[index])
-            await store_items(conn, matched, stored)
-        return [answers[index] for index in range(len(items))]
+            found = await _guard(conn, ordered)
+            matched = [item for item in ordered if (item.learner_id, item.fence) in found]
+            await store_items(conn, matched, {learner_id: row[1] for (learner_id, _fence), row in found.items()})
+        answers = [found.get((item.learner_id, item.fence)) for item in items]
+        return [
+            SeatWritten(matched=row is not None, instruction_version=row[0] if row is not None else 0)
+            for row in answers
+        ]
 
     async def instructions(self, learner_id: int, after_version: int) -> list[Instruction]:
         statement = (
@@ -69,16 +65,41 @@ class SqlRecords:
         return covered, totals
 
 
-async def _guard(conn, item: SeatWrite) -> tuple[int, int] | None:
-    """The seat moves only under its own fence. Returns instruction version and the stretch stored so far."""
-    values: dict = {"updated_ms": item.facts[-1].at_ms} if item.facts else {"fence": item.fence}
-    if item.state is not None:
-        values |= {"state": encode_snapshot(item.state), "lesson_id": item.lesson_id}
-    statement = (
-        update(seats)
-        .where(seats.c.learner_id == item.learner_id, seats.c.fence == item.fence)
-        .values(**values)
-        .returning(seats.c.instruction_version, seats.c.stored_stretch)
+_GUARD = (
+    update(seats)
+    .where(
+        seats.c.learner_id == bindparam("seat", type_=Key), seats.c.fence == bindparam("seat_fence", type_=Key)
     )
-    found = (await conn.execute(statement)).one_or_none()
-    return (found[0], found[1]) if found else None
+    .values(
+        updated_ms=bindparam("seat_ms", type_=Ms),
+        state=func.coalesce(bindparam("seat_state", type_=LargeBinary), seats.c.state),
+        lesson_id=func.coalesce(bindparam("seat_lesson", type_=Key), seats.c.lesson_id),
+    )
+)  # fmt: skip
+
+
+async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tuple[int, int]]:
+    """Seats move only under their own fence. Returns instruction version and the stretch stored so far by
+    learner and fence, of those that did.
+
+    The rows are locked when they are read, and a fence that is behind never becomes current again: what reads
+    as current here is what the update matched.
+    """
+    rows = [
+        {
+            "seat": item.learner_id, "seat_fence": item.fence,
+            "seat_ms": item.facts[-1].at_ms if item.facts else item.state.at_redis_ms if item.state else 0,
+            "seat_state": encode_snapshot(item.state) if item.state is not None else None,
+            "seat_lesson": item.lesson_id if item.state is not None else None,
+        }
+        for item in items
+    ]  # fmt: skip
+    await conn.execute(_GUARD, rows)
+    columns = seats.c.learner_id, seats.c.fence, seats.c.instruction_version, seats.c.stored_stretch
+    read = select(*columns).where(seats.c.learner_id.in_([item.learner_id for item in items]))
+    wanted = {(item.learner_id, item.fence) for item in items}
+    return {
+        (learner_id, fence): (version, stretch)
+        for learner_id, fence, version, stretch in (await conn.execute(read)).all()
+        if (learner_id, fence) in wanted
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Integer, MetaData, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData(
     naming_convention={
@@ -17,3 +18,11 @@ metadata = MetaData(
 # Milliseconds (epoch, media or durations) and growing keys need 64 bits; SQLite autoincrements INTEGER only.
 Ms = BigInteger()
 Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def upsert(dialect: str, table: Table, *values: str):
+    """Insert rows, or set `values` where the primary key is there already. Both databases say it alike."""
+    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return made.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_={name: made.excluded[name] for name in values}
+    )

@@ -15,6 +15,7 @@ from proctor.core.coalesce import DECIDES
 from proctor.core.facts import COVERED, Credited, Fact, Spans, Status, encode
 from proctor.core.inputs import Action, Instruction
 from proctor.core.intervals import intersect, normalise, subtract, total, union
+from proctor.modules.schema import upsert
 from proctor.modules.study.tables import facts, instructions, ledger, rollups, seats
 
 RollupKey = tuple[int, int, str]  # learner, lesson, day
@@ -111,16 +112,21 @@ async def _split(conn, row, inside: Spans, rest: Spans, fresh: dict) -> None:
 
 async def recompute_rollups(conn, keys: Iterable[RollupKey]) -> None:
     """Rollups of these (learner, lesson, day) from their ledger rows: they cannot drift."""
-    for learner_id, lesson_id, day in sorted(keys):
-        where = (ledger.c.learner_id == learner_id, ledger.c.lesson_id == lesson_id, ledger.c.day == day)
-        sums = select(ledger.c.status, func.sum(ledger.c.to_ms - ledger.c.from_ms)).where(*where)
-        found = {status: int(ms) for status, ms in (await conn.execute(sums.group_by(ledger.c.status))).all()}
-        values = {f"{status}_ms": found.get(status, 0) for status in STATUSES}
-        key = (rollups.c.learner_id == learner_id, rollups.c.lesson_id == lesson_id, rollups.c.day == day)
-        done = await conn.execute(update(rollups).where(*key).values(**values))
-        if done.rowcount == 0:
-            row = {"learner_id": learner_id, "lesson_id": lesson_id, "day": day, **values}
-            await conn.execute(insert(rollups).values(**row))
+    rows = {
+        key: {"learner_id": key[0], "lesson_id": key[1], "day": key[2], **{f"{one}_ms": 0 for one in STATUSES}}
+        for key in sorted(keys)
+    }
+    where = ledger.c.learner_id.in_({key[0] for key in rows}), ledger.c.day.in_({key[2] for key in rows})
+    place = (ledger.c.learner_id, ledger.c.lesson_id, ledger.c.day, ledger.c.status)
+    sums = select(*place, func.sum(ledger.c.to_ms - ledger.c.from_ms)).where(*where).group_by(*place)
+    for learner_id, lesson_id, day, status, ms in (await conn.execute(sums)).all() if rows else ():
+        # Other lessons of the same learner and day come along; they have not changed.
+        row = rows.get((learner_id, lesson_id, day))
+        if row is not None:
+            row[f"{status}_ms"] = int(ms)
+    if rows:
+        names = [f"{one}_ms" for one in STATUSES]
+        await conn.execute(upsert(conn.dialect.name, rollups, *names), list(rows.values()))
 
 
 async def next_instruction(
@@ -148,3 +154,25 @@ async def next_instruction(
         }  # fmt: skip
         await conn.execute(insert(instructions).values(**row))
     return instruction
+
+
+async def instruct_seats(conn, *, lesson_id: int, action: Action, now_ms: int) -> list[tuple[int, Instruction]]:
+    """The same instruction for everybody whose seat is in this lesson: (learner, instruction), each versioned."""
+    raised = (
+        update(seats)
+        .where(seats.c.lesson_id == lesson_id)
+        .values(instruction_version=seats.c.instruction_version + 1)
+        .returning(seats.c.learner_id, seats.c.instruction_version)
+    )
+    made = [
+        (learner_id, Instruction(version=version, action=action, lesson_id=lesson_id))
+        for learner_id, version in (await conn.execute(raised)).all()
+    ]
+    if made:
+        rows = [
+            {"learner_id": learner_id, "version": one.version, "body": msgspec.json.encode(one).decode(),
+             "created_ms": now_ms}
+            for learner_id, one in made
+        ]  # fmt: skip
+        await conn.execute(insert(instructions), rows)
+    return made
