@@ -83,6 +83,8 @@ def summed(texts: list[str]) -> str:
             continue
     lines = []
     for name, rows in totals.items():
+        if not rows:
+            continue
         # The parser takes the suffix of counters away; the scrape's format wants it back.
         kind = kinds[name]
         lines.append(f"# TYPE {name}{'_total' if kind == 'counter' else ''} {kind}")

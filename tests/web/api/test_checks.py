@@ -1,0 +1,120 @@
+"""Uploads of face pictures: a ticket for this very check, bounds on everything, nothing kept of what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from proctor.core.facts import Outcome
+from proctor.core.inputs import Verdict
+from proctor.gateway.tickets import MediaToken
+from proctor.modules.privacy import service as privacy
+from proctor.ports import CheckTicket
+from tests.web.conftest import JPEG, Site
+
+PATH = "/api/v1/checks/c-one/frames"
+
+
+def form(*frames: bytes, name: str = "frame{}", **fields: str) -> aiohttp.FormData:
+    """Fields first, then the pictures, as the protocol wants it."""
+    made = aiohttp.FormData(default_to_multipart=True)
+    for field, value in fields.items():
+        made.add_field(field, value)
+    for index, frame in enumerate(frames):
+        made.add_field(name.format(index), frame, filename=f"{index}.jpg", content_type="image/jpeg")
+    return made
+
+
+async def opened(site: Site, check_id: str = "c-one", left_ms: int = 60_000) -> str:
+    """A check of the learner of `here` that waits for pictures; returns its upload ticket."""
+    world = site.here.world
+    ticket = CheckTicket(
+        check_id=check_id, try_number=1, learner_id=world.learner, institution_id=world.institution,
+        lesson_id=world.lesson, device_id="d" * 32, page_id="page-0001", nonce="n", expires_redis_ms=0,
+    )  # fmt: skip
+    await site.deps.checks.open(ticket, left_ms, "node")
+    return site.deps.tickets.mint_upload(ticket)
+
+
+async def post(site: Site, data: Any, ticket: str = "", path: str = PATH) -> tuple[int, str]:
+    """Status and code of the refusal ("" when it was taken)."""
+    person = await site.person()
+    async with person.http.post(path, data=data, headers={"X-Upload-Ticket": ticket} if ticket else {}) as answer:
+        body = await answer.json()
+        return answer.status, body.get("error", {}).get("code", "")
+
+
+async def test_pictures_are_taken_once_encrypted_and_other_ones_refused(site: Site) -> None:
+    ticket, before = await opened(site), set(site.files())
+    assert await post(site, form(JPEG, JPEG, source="camera"), ticket) == (202, "")
+    (name,) = set(site.files()) - before
+    (file,) = (site.deps.settings.data_dir / "evidence").rglob(name)
+    assert JPEG not in file.read_bytes(), "encrypted at rest"
+    # A phone that heard no answer sends the very same again: answered as before, kept once.
+    assert await post(site, form(JPEG, JPEG, source="camera", ticket=ticket)) == (202, "")
+    assert len(set(site.files()) - before) == 1
+    assert await post(site, form(JPEG + b"other"), ticket) == (409, "other_bytes")
+    verdict = Verdict(check_id="c-one", try_number=1, outcome=Outcome.PASSED, detail="", frames=2, source="camera")
+    await site.deps.checks.judge(verdict)
+    assert await post(site, form(JPEG + b"again"), ticket) == (409, "judged")
+
+
+async def test_a_takeover_and_the_deadline_end_a_check(site: Site) -> None:
+    cancelled, late = await opened(site), await opened(site, "c-two", left_ms=-1)
+    await site.deps.checks.cancel("c-one")
+    before = await site.dump()
+    assert await post(site, form(JPEG), cancelled) == (409, "cancelled")
+    assert (await post(site, form(JPEG), late, PATH.replace("one", "two")))[0] == 410
+    unknown = site.deps.tickets.mint_upload(
+        CheckTicket(
+            check_id="c-x", try_number=1, learner_id=site.here.world.learner, lesson_id=1, device_id="d", nonce="n",
+            institution_id=site.here.world.institution, page_id="p", expires_redis_ms=0,
+        )
+    )  # fmt: skip
+    assert await post(site, form(JPEG), unknown, PATH.replace("one", "x")) == (410, "unknown")
+    assert await site.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (form(), 400, "no_frames"), (form(source="camera"), 400, "no_frames"),
+        (form(JPEG, source="mirror"), 400, "upload_wrong"), (form(b"GIF89a"), 400, "not_jpeg"),
+        (form(JPEG, name="picture{}"), 400, "upload_wrong"), (form(JPEG, name="frame9{}"), 400, "upload_wrong"),
+        (form(*[JPEG] * 9), 400, "upload_wrong"), (form(JPEG + b"x" * 100_000), 413, "too_large"),
+        (form(JPEG, source="x" * 3_000), 413, "too_large"), (b"not a form", 400, "upload_wrong"),
+        (form(JPEG + b"x" * 60_000, JPEG + b"x" * 60_000), 413, "too_large"),
+        ({"frame0": "text"}, 400, "upload_wrong"),
+    ],
+    ids=range(12),
+)  # fmt: skip
+async def test_what_is_no_burst_is_refused_and_nothing_kept(site: Site, data: Any, status: int, code: str) -> None:
+    ticket = await opened(site)
+    before = await site.dump()
+    assert await post(site, data, ticket) == (status, code)
+    assert await site.dump() == before
+
+
+async def test_a_ticket_opens_its_own_check_only(site: Site) -> None:
+    ticket, before = await opened(site), await site.dump()
+    assert await post(site, form(JPEG), ticket, PATH.replace("one", "two")) == (403, "ticket_invalid")
+    for wrong in ("forged", ticket[:-2] + "xx", "x" * 3_000):
+        assert await post(site, form(JPEG), wrong) == (403, "ticket_invalid")
+    # A picture that comes before any ticket is not even read.
+    assert await post(site, form(JPEG)) == (403, "ticket_invalid")
+    media = site.deps.tickets.mint_media(MediaToken(lesson_id=1, learner_id=1, expires_ms=2**50))
+    assert await post(site, form(JPEG), media) == (403, "ticket_invalid"), "signed by us, for another purpose"
+    assert await site.dump() == before
+
+
+async def test_without_consent_no_picture_is_taken_whatever_the_ticket(site: Site) -> None:
+    ticket, world = await opened(site), site.here.world
+    await privacy.choose(
+        site.deps.db, site.deps.inbox, institution_id=world.institution, learner_id=world.learner,
+        choice="withdrawn", notice_version="1", notice_sha256="0" * 64, now_ms=1, address="",
+    )  # fmt: skip
+    before = site.files()
+    assert await post(site, form(JPEG), ticket) == (403, "no_consent")
+    assert site.files() == before
