@@ -6,8 +6,8 @@ Rules are shortened by settings only; nothing is replaced.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -15,9 +15,8 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import sys
-import tempfile
-import threading
 import time
 import urllib.request
 from functools import cache
@@ -34,6 +33,7 @@ from tests.client import Person
 from tests.world import PASSWORD, people
 
 ROOT = Path(__file__).resolve().parents[1]
+run_folder: Path | None = None  # of this test run, the same for all its workers
 
 # A beat every second keeps the tests short; the relations between the values are those of the default pack.
 QUICK_POLICY = {
@@ -47,8 +47,10 @@ QUICK_POLICY = {
 
 def free_port() -> int:
     """A port outside the range from which outgoing connections take theirs: a killed server must get it back."""
+    # Workers of one test run draw from ranges of their own: a port is free until it is bound, also for a neighbour.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
     while True:
-        port = random.randint(10_000, 30_000)
+        port = random.randint(10_000 + 2_500 * worker, 12_499 + 2_500 * worker)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -63,14 +65,20 @@ async def _fill(folder: Path) -> None:
 
 @cache
 def filled() -> Path:
-    """A data folder with the demonstration in it, made once a test session: drawing videos takes its time."""
-    folder = Path(tempfile.mkdtemp(prefix="zx-demo-")) / "data"
-    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    thread = threading.Thread(target=lambda: asyncio.run(_fill(folder)))
-    thread.start()
-    thread.join()
-    assert (folder / "demo.json").exists()
+    """A data folder with the demonstration in it, made once a test run: drawing videos takes its time."""
+    assert run_folder is not None, "tests/conftest.py says where"
+    # Several workers of one run share it: the first one makes it, the others wait.
+    with (run_folder / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _made(run_folder / "demo")
+
+
+def _made(folder: Path) -> Path:
+    if not (folder / "demo.json").exists():
+        folder.mkdir(mode=0o700)
+        # A process of its own: a caller's running loop must neither wait nor be watched for it.
+        subprocess.run([sys.executable, "-m", "tests.stack", str(folder)], cwd=ROOT, check=True)
+        assert (folder / "demo.json").exists()
     return folder
 
 
@@ -190,3 +198,7 @@ class Stack:
                     if f"{kind}-server" in line or kind in line.split():
                         found.append(int(path.parent.name))
         return sorted(found)
+
+
+if __name__ == "__main__":
+    asyncio.run(_fill(Path(sys.argv[1])))
