@@ -10,14 +10,51 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from blockbuster import BlockBuster
 from hypothesis import settings
 
 from proctor.adapters import valkey as embedded
+from tests import stack
 
 settings.register_profile("quick", deadline=None)
 settings.load_profile("quick")
+ZoneInfo("Asia/Shanghai")  # read once a process, and kept
+
+# Where a short look at a local file is allowed: before a process serves, once a connection.
+STARTS = (
+    ("proctor/adapters/sql_database.py", "_engine"),
+    ("proctor/adapters/secrets.py", "load_secrets"),
+    ("web/app.py", "make_app"),
+    ("structlog/dev.py", "__call__"),  # a trace of a failure, pretty only on a terminal
+    ("proctor/adapters/migrations/__init__.py", "upgrade"),
+    ("asyncpg/connect_utils.py", "_read_password_file"),
+    ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),
+    ("redis/utils.py", "get_lib_version"),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[None]:
+    """Whoever blocks a loop anywhere below `proctor` or `web` fails the test: one wait there stops all learners."""
+    watch = BlockBuster(scanned_modules=["proctor", "web"])
+    for file, function in STARTS:
+        for one in watch.functions.values():
+            one.can_block_in(file, function)
+    watch.activate()
+    try:
+        yield
+    finally:
+        watch.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What all workers of a run share; pytest removes it with the run's other folders."""
+    mine = tmp_path_factory.getbasetemp()
+    stack.run_folder = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
 
 
 def _wait_for_socket(path: Path, process: subprocess.Popen) -> None:
