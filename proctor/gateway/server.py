@@ -38,6 +38,7 @@ class Gateway:
         self.hub = hub
         self._tickets = tickets
         self._sockets: set[Connection] = set()
+        self._silent: dict[Connection, None] = {}  # without a first frame yet, the oldest first
         self._by_address: Counter[str] = Counter()
         self._closing: list[tuple[float, Connection]] = []
         self._accepts_s = 0
@@ -110,11 +111,13 @@ class Gateway:
         peer = transport.underlying_transport.get_extra_info("peername") if transport else None
         connection.address = peer[0] if peer else ""
         self._sockets.add(connection)
+        self._silent[connection] = None
         self._by_address[connection.address] += 1
         if self._by_address[connection.address] > self.settings.sockets_per_address_max:
             connection.close(errors.CLOSE_BUSY, "busy")
 
     def gone(self, connection: Connection) -> None:
+        self._silent.pop(connection, None)
         if connection in self._sockets:
             self._sockets.discard(connection)
             self._by_address[connection.address] -= 1
@@ -130,8 +133,11 @@ class Gateway:
         while not stop.is_set():
             await asyncio.sleep(SCAN_S)
             now_s = time.monotonic()
-            for connection in list(self._sockets):
-                if not connection.greeted and now_s - connection.since_s > hello_s:
+            for connection in list(self._silent):
+                if not connection.greeted and now_s - connection.since_s <= hello_s:
+                    break
+                del self._silent[connection]
+                if not connection.greeted:
                     connection.close(errors.CLOSE_NO_HELLO, "no hello")
             overdue = [one for due_s, one in self._closing if due_s <= now_s]
             self._closing = [(due_s, one) for due_s, one in self._closing if due_s > now_s]

@@ -28,6 +28,7 @@ from proctor.core.facts import (
 )  # fmt: skip
 from proctor.core.session import Session
 from proctor.errors import Unavailable
+from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
 from proctor.live.instructions import Instructions
 from proctor.live.journal import Journal
@@ -56,6 +57,7 @@ class Hub:
         self.leases = leases
         self.learners: dict[int, Learner] = {}
         self.counts: Counter[str] = Counter()
+        self.alarms = Alarms()
         self._mint_resume = mint_resume
         self._tasks: set[asyncio.Task] = set()
         self._held = False
@@ -129,6 +131,8 @@ class Hub:
         if self._held:
             self.journal.add(learner, session.hold("journal_full", now_ms))
         self.journal.add(learner, session.tick(now_ms, draw()))
+        self.keeper.mark(learner)
+        self.alarms.set(learner, now_ms)  # the next scan says when it must be looked at
         return learner
 
     async def _welcome(self, learner: Learner, opened: Opened, resume: wire.Resume | None) -> None:
@@ -222,6 +226,7 @@ class Hub:
 
     def emit(self, learner: Learner, facts: tuple[Fact, ...]) -> None:
         """Journal first, then words to the player."""
+        self._moved(learner)
         if not facts:
             return
         self.journal.add(learner, facts)
@@ -243,6 +248,14 @@ class Hub:
                 learner.link.send(wire.Hold(why=fact.why, over=fact.over))
             elif isinstance(fact, Stopped):
                 self.end(learner, "stopped", errors.CLOSE_CHECK_STOPPED)
+
+    def _moved(self, learner: Learner) -> None:
+        """The session was given something: it may be due earlier, and it may have changed."""
+        session = learner.session
+        if session.due_ms < learner.alarm_ms:
+            self.alarms.set(learner, session.due_ms)
+        if session.changed:
+            self.keeper.mark(learner)
 
     def _count(self, facts: tuple[Fact, ...]) -> None:
         for fact in facts:
@@ -308,6 +321,7 @@ class Hub:
             return
         learner.handover_ms = self.clock.now_ms() + self.settings.handover_ms
         learner.handover_kind = device_kind
+        self.alarms.set(learner, learner.handover_ms)
         learner.link.send(wire.Handover(in_ms=self.settings.handover_ms))
 
     def taken(self, learner: Learner, device_kind: str = "") -> None:

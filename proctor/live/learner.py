@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from proctor.core.inputs import Draw
+from proctor.core.person import FAR_MS
 from proctor.core.session import Session
 from proctor.core.wire import ServerFrame
 from proctor.ports import Holder
@@ -45,7 +46,7 @@ class Learner:
 
     __slots__ = (
         "claim", "link", "session", "zone", "holder", "heard_ms", "renewed_ms", "state_ms", "offered", "trouble",
-        "resolving", "handover_ms", "handover_kind", "enrolled_now", "over",
+        "resolving", "handover_ms", "handover_kind", "enrolled_now", "over", "alarm_ms",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, link: Link, session: Session, zone: str, node: str, now_ms: int) -> None:
@@ -65,6 +66,7 @@ class Learner:
         self.handover_ms = 0  # when the seat is given up with or without a last beat; 0: nobody asked
         self.handover_kind = ""
         self.enrolled_now = False
+        self.alarm_ms = FAR_MS  # see `alarms`
         self.over = False  # left or lost: nothing more happens here
 
 

@@ -14,6 +14,8 @@ from proctor.ports import Clock, Leases, LeaseSync
 
 log = structlog.get_logger("leases")
 
+SCAN_EVERY_MS = 3_000  # a third of the shortest time in which a lease is renewed
+
 
 class LeaseKeeper:
     """Renews what is due and stores what changed. `lost(learner)`: a newer fence exists."""
@@ -27,27 +29,34 @@ class LeaseKeeper:
         self._every_ms = every_ms
         self._lost = lost
         self._gone = gone
+        self._marked: dict[Learner, None] = {}  # in the order of their change
+        self._scan_ms = 0
         self.failures = 0
         self.bytes_max = 0
+
+    def mark(self, learner: Learner) -> None:
+        """This session has changed: it is stored with the next call."""
+        self._marked[learner] = None
 
     async def run(self, stop: asyncio.Event, learners: Callable[[], Iterable[Learner]]) -> None:
         while not stop.is_set():
             await asyncio.sleep(self._every_ms / 1_000)
             try:
-                await self.sync(self._due(learners()))
+                await self.sync(self._due(learners))
             except Unavailable as error:
                 # Nothing becomes durable: players see it in their acks and pause themselves in time.
                 self.failures += 1
                 self._gone()
                 log.warning("leases_wait", port=error.port, failures=self.failures)
 
-    def _due(self, learners: Iterable[Learner]) -> list[Learner]:
+    def _due(self, learners: Callable[[], Iterable[Learner]]) -> list[Learner]:
+        """Who has changed; and now and then everybody is looked at, for leases that only want renewal."""
         now_ms = self._clock.now_ms()
-        return [
-            one
-            for one in learners
-            if not one.over and (one.session.changed or now_ms - one.renewed_ms >= one.claim.lease_ms // 3)
-        ]
+        marked, self._marked = self._marked, {}
+        if now_ms >= self._scan_ms:
+            self._scan_ms = now_ms + SCAN_EVERY_MS
+            marked |= {one: None for one in learners() if now_ms - one.renewed_ms >= one.claim.lease_ms // 3}
+        return [one for one in marked if not one.over]
 
     async def sync(self, learners: list[Learner]) -> None:
         """Raises Unavailable; then the sessions still count as changed."""
@@ -72,6 +81,7 @@ class LeaseKeeper:
         except Unavailable:
             for one, item in zip(learners, items, strict=True):
                 one.session.changed = one.session.changed or item.snapshot is not None
+            self._marked |= dict.fromkeys(learners)
             raise
         self._clock.observe(redis_ms)
         for one, seq, mine in zip(learners, seqs, held, strict=True):

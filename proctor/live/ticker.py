@@ -1,10 +1,11 @@
-"""One loop for all deadlines: a scan over plain numbers instead of a timer per learner."""
+"""One loop for all deadlines: whose alarm went off is looked at, and told when to be looked at again."""
 
 from __future__ import annotations
 
 import asyncio
 
 from proctor.live.hub import Hub
+from proctor.live.learner import Learner
 
 
 async def run_ticker(hub: Hub, stop: asyncio.Event) -> None:
@@ -16,16 +17,33 @@ async def run_ticker(hub: Hub, stop: asyncio.Event) -> None:
 
 def scan(hub: Hub, now_ms: int) -> None:
     """Due sessions, overdue handovers, silent sockets, and seats whose state is old."""
-    idle_ms = hub.settings.idle_ms
-    for learner in list(hub.learners.values()):
-        session = learner.session
-        if session.due_ms <= now_ms:
-            hub.tick(learner, now_ms)
-        if learner.handover_ms and now_ms >= learner.handover_ms:
-            hub.spawn(hub.hand_over(learner))
-        elif now_ms - learner.heard_ms > idle_ms:
-            hub.counts["idle"] += 1
-            hub.disconnected(learner)
-            learner.link.close(1001, "silent")
-        elif session.stretch.spans and now_ms - learner.state_ms >= session.policy.gap_ms_max:
-            hub.journal.want_state(learner)
+    for learner in list(hub.alarms.due(now_ms)):
+        _look(hub, learner, now_ms)
+        if not learner.over:
+            # What is still due now waits for somebody outside: it is looked at again in the next scan.
+            hub.alarms.set(learner, max(_next_ms(hub, learner, now_ms), now_ms + 1))
+
+
+def _look(hub: Hub, learner: Learner, now_ms: int) -> None:
+    session = learner.session
+    if session.due_ms <= now_ms:
+        hub.tick(learner, now_ms)
+    if learner.handover_ms and now_ms >= learner.handover_ms:
+        hub.spawn(hub.hand_over(learner))
+    elif now_ms - learner.heard_ms > hub.settings.idle_ms:
+        hub.counts["idle"] += 1
+        hub.disconnected(learner)
+        learner.link.close(1001, "silent")
+    elif session.stretch.spans and now_ms - learner.state_ms >= session.policy.gap_ms_max:
+        hub.journal.want_state(learner)
+        learner.state_ms = now_ms
+
+
+def _next_ms(hub: Hub, learner: Learner, now_ms: int) -> int:
+    """An open stretch makes its state old from its first beat on: without one there is nothing to write."""
+    session = learner.session
+    from_ms = learner.state_ms if session.stretch.spans else now_ms
+    return min(
+        session.due_ms, learner.handover_ms or session.due_ms, learner.heard_ms + hub.settings.idle_ms + 1,
+        from_ms + session.policy.gap_ms_max,
+    )  # fmt: skip
