@@ -7,6 +7,7 @@ import gettext
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,33 +23,41 @@ HERE = Path(__file__).parent
 LANGS = ("zh-CN", "en")
 
 
+@cache
+def _translations(lang: str) -> gettext.NullTranslations:
+    return _catalogue(HERE / "locale/en/LC_MESSAGES/messages.po") if lang == "en" else gettext.NullTranslations()
+
+
+@cache
+def _environment(lang: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(_translations(lang), newstyle=True)  # type: ignore[attr-defined]
+    translate = _translations(lang).gettext
+    environment.filters["hours"] = lambda ms: hours(ms, translate)
+    environment.filters["clock"] = clock
+    environment.filters["at"] = at
+    # Compiled now and not by the first reader, whose request would stop the loop for all others.
+    for template in environment.list_templates(extensions=["html"]):
+        environment.get_template(template)
+    return environment
+
+
 class Renderer:
-    """One jinja2 environment per language. Chinese is the source; English comes from its catalogue."""
+    """One jinja2 environment per language and process. Chinese is the source; English comes from its catalogue."""
 
     def __init__(self) -> None:
-        english = _catalogue(HERE / "locale/en/LC_MESSAGES/messages.po")
-        self._translations = {"zh-CN": gettext.NullTranslations(), "en": english}
-        self._environments = {name: self._environment(name) for name in LANGS}
-
-    def _environment(self, name: str) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            extensions=["jinja2.ext.i18n"],
-        )
-        environment.install_gettext_translations(self._translations[name], newstyle=True)  # type: ignore[attr-defined]
-        translate = self._translations[name].gettext
-        environment.filters["hours"] = lambda ms: hours(ms, translate)
-        environment.filters["clock"] = clock
-        environment.filters["at"] = at
-        return environment
+        self._environments = {lang: _environment(lang) for lang in LANGS}
 
     def translator(self, lang: str) -> Callable[[str], str]:
-        return self._translations[lang].gettext
+        return _translations(lang).gettext
 
     def html(self, lang: str, template: str, values: dict[str, object]) -> str:
         return self._environments[lang].get_template(template).render(values)

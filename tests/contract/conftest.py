@@ -1,18 +1,41 @@
-"""Databases of the contract tests: every test runs on SQLite and on PostgreSQL."""
+"""Stores of the contract tests: SQL runs on SQLite and on PostgreSQL, Redis ports in memory and on a real Valkey."""
 
 from __future__ import annotations
 
 import pytest
 
+from proctor.adapters.redis_client import connect
 from proctor.adapters.sql_database import SqlDatabase
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def db(request, tmp_path):
+def sql_url(request, tmp_path) -> str:
+    """Resolved before any loop runs: starting a server waits."""
     if request.param == "sqlite":
-        database = SqlDatabase(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    else:
-        database = SqlDatabase(request.getfixturevalue("postgres"))
+        return f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}"
+    return request.getfixturevalue("postgres")
+
+
+@pytest.fixture
+async def db(sql_url):
+    database = SqlDatabase(sql_url)
     await database.migrate()
     yield database
     await database.close()
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def store(request) -> str:
+    """URL of a real Valkey, or "" for the adapters in memory."""
+    return "" if request.param == "memory" else request.getfixturevalue("valkey")
+
+
+@pytest.fixture
+async def client(store):
+    """A connection pool to the real store, or None."""
+    if not store:
+        yield None
+        return
+    made = connect(store)
+    yield made
+    await made.aclose()

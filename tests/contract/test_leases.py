@@ -33,15 +33,12 @@ def snapshot(learner_id: int, fence: int, seq: int) -> bytes:
     )  # fmt: skip
 
 
-@pytest.fixture(params=["memory", "valkey"])
-async def leases(request):
-    if request.param == "memory":
+@pytest.fixture
+def leases(client):
+    if client is None:
         now = itertools.count(1_000)
-        yield MemoryLeases(lambda: next(now))
-        return
-    client = connect(request.getfixturevalue("valkey"))
-    yield RedisLeases(client)
-    await client.aclose()
+        return MemoryLeases(lambda: next(now))
+    return RedisLeases(client)
 
 
 @pytest.fixture

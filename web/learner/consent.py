@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
 
 from aiohttp import web
 from markupsafe import Markup
@@ -32,11 +31,15 @@ class ConsentPage:
     room: str = "me"
 
 
-@cache
+# The text that is agreed to, read with the module: plain HTML of our own; the Chinese one is the one that binds.
+NOTICES = {
+    lang: Markup((HERE / "templates" / "_parts" / f"notice_face_check.{name}.html").read_text("utf-8"))
+    for lang, name in (("zh-CN", "zh"), ("en", "en"))
+}
+
+
 def notice(lang: str) -> Markup:
-    """The text that is agreed to: plain HTML of our own, the Chinese one is the one that binds."""
-    name = "zh" if lang == "zh-CN" else "en"
-    return Markup((HERE / "templates" / "_parts" / f"notice_face_check.{name}.html").read_text("utf-8"))
+    return NOTICES.get(lang, NOTICES["en"])
 
 
 def notice_sha256(lang: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
 
 from aiohttp import web
@@ -74,7 +76,7 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
-    await context.site(request).accounts.sign_out(context.signed(request).login_id)
+    await context.site(request).accounts.sign_out(context.signed(request).login_id, context.deps(request).inbox)
     response = web.HTTPSeeOther("/login")
     clear_cookie(request, response, SESSION_COOKIE)
     raise response
@@ -93,23 +95,27 @@ async def language(request: web.Request) -> web.StreamResponse:
 
 async def tls_page(request: web.Request) -> web.StreamResponse:
     """How a phone comes to trust the local certificate, so that its browser gives the camera."""
-    return render(request, "learner/tls.html", has_ca=_ca_file(request).is_file())
+    return render(request, "learner/tls.html", has_ca=await _certificate(request) is not None)
 
 
 async def tls_ca(request: web.Request) -> web.StreamResponse:
     """The certificate of the local authority (public by nature; its key never leaves the data folder)."""
-    file = _ca_file(request)
-    if not file.is_file():
+    certificate = await _certificate(request)
+    if certificate is None:
         raise Refused("not_found")
     headers = {
         "Content-Type": "application/x-x509-ca-cert",
         "Content-Disposition": 'attachment; filename="zhenxue-ca.crt"',
     }
-    return web.Response(body=file.read_bytes(), headers=headers)
+    return web.Response(body=certificate, headers=headers)
 
 
-def _ca_file(request: web.Request):
-    return context.deps(request).settings.data_dir / "tls" / "ca.crt"
+async def _certificate(request: web.Request) -> bytes | None:
+    file = context.deps(request).settings.data_dir / "tls" / "ca.crt"
+    try:
+        return await asyncio.to_thread(file.read_bytes)
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +134,10 @@ _PYTHON = (
 async def about(request: web.Request) -> web.StreamResponse:
     """What this is, and the licences of the packages it serves and runs on."""
     served = [Package(p.name, p.version, p.licence) for p in context.site(request).vendor.packages.values()]
-    return render(request, "learner/about.html", served=served, python=_python_packages())
+    return render(request, "learner/about.html", served=served, python=await asyncio.to_thread(_python_packages))
 
 
+@cache
 def _python_packages() -> list[Package]:
     found = []
     for name in _PYTHON:
