@@ -14,8 +14,8 @@ export const zh = {
   complete_replay: '本课已学完，重看不再计时 · 已计 {total}',
   rest: '已播放到结尾，还有 {gap} 起的一小段未计入',
   rest_act: '去补看',
-  unfiled: '本课尚未备案，学习不计学时。您可以观看，但不会计入学时。',
-  class_closed: '班级当前不在开放时间，学习不计学时。',
+  unfiled: '本课尚未备案，可以观看，不计学时',
+  class_closed: '班级不在开放时间，可以观看，不计学时',
 
   // Why something is not counted.
   why_hidden: '页面不在前台',
