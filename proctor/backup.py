@@ -30,13 +30,15 @@ DUMP = "database.dump"
 def backup(settings: Settings, target: Path) -> tuple[Path, Path]:
     """Write `target` and `target.keys`; the system may go on running. Returns both paths.
 
-    Raises Refused: backup_exists, backup_failed (with `reason`), and OSError.
+    Raises Refused: backup_exists, backup_nothing, backup_failed (with `reason`), and OSError.
     """
     keys = target.with_name(target.name + ".keys")
     for path in (target, keys):
         if path.exists():
             raise Refused("backup_exists", path=str(path))
     data = settings.data_dir
+    if not (data / "secrets").is_dir() or not (settings.database_url or (data / "zhenxue.sqlite3").is_file()):
+        raise Refused("backup_nothing", path=str(data))
     digests: dict[str, str] = {}
     with tempfile.TemporaryDirectory(dir=target.absolute().parent) as folder:
         whole = Path(folder) / "whole"
@@ -72,7 +74,7 @@ def _dump(settings: Settings, folder: Path) -> Path:
         online_backup(settings.data_dir / "zhenxue.sqlite3", made)
         return made
     made = folder / DUMP
-    _pg("pg_dump", "--format=custom", f"--file={made}", f"--dbname={_libpq(settings.database_url)}")
+    _pg("pg_dump", "--format=custom", f"--file={made}", f"--dbname={_libpq(settings.sqlalchemy_url)}")
     return made
 
 
@@ -121,9 +123,13 @@ def restore(settings: Settings, source: Path, keys: Path | None) -> int:
                 archive.extractall(fresh, filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise Refused("restore_damaged", reason=f"the key file: {error}") from None
+        if (fresh / DUMP).exists() != bool(settings.database_url):
+            kind = "SQLite: leave --database-url out" if settings.database_url else "PostgreSQL: give --database-url"
+            raise Refused("backup_failed", reason=f"this backup is one of {kind}")
         if (fresh / DUMP).exists():
-            _pg("pg_restore", "--clean", "--if-exists", "--single-transaction",
-                f"--dbname={_libpq(settings.database_url)}", str(fresh / DUMP))  # fmt: skip
+            # Nothing is dropped first: a database that holds something is refused whole, not written over.
+            _pg("pg_restore", "--single-transaction", "--no-owner", "--no-privileges",
+                f"--dbname={_libpq(settings.sqlalchemy_url)}", str(fresh / DUMP))  # fmt: skip
         else:
             shutil.move(fresh / DATABASE, data / "zhenxue.sqlite3")
         for name in (*FOLDERS, *FILES, "secrets"):

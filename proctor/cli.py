@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import fields
 from pathlib import Path
@@ -26,18 +27,18 @@ errors = Console(stderr=True, highlight=False)
 
 WORDS = {
     "backup_exists": "{path} exists already; choose another name",
-    "backup_failed": "the database could not be dumped: {reason}",
+    "backup_failed": "the database could not be dumped or brought back: {reason}",
+    "backup_nothing": "{path} holds nothing to back up; name the data folder with --data",
     "restore_not_empty": "{path} is in use; restore into an empty folder with --data",
     "restore_damaged": "the backup is damaged or incomplete: {reason}",
     "restore_no_keys": "the key file {path} is missing; name it with --keys",
     "media_unreadable": "this file cannot be read as a video",
     "media_no_picture": "this file has no picture",
     "media_too_long": "this video is longer than six hours",
+    "no_account": "there is no account with this login",
+    "no_lesson": "there is no lesson with this number",
     "no_course": "there is no course with this number",
 }
-
-
-
 
 
 def settings_of(**given: Any) -> Settings:
@@ -72,33 +73,54 @@ def main() -> int:
     return 1
 
 
+def instruct(settings: Settings, work: Callable[[Any, Any, int], Coroutine[Any, Any, Any]]) -> None:
+    """Change the record and tell whoever studies now. A push that fails costs seconds, not the change."""
+    from proctor import compose
+
+    async def outer() -> None:
+        async with compose.desk(settings) as (db, inbox):
+            try:
+                await work(db, inbox, time.time_ns() // 1_000_000)
+            except Unavailable as gone:
+                if gone.port != "redis":
+                    raise
+                errors.print("Redis does not answer: running lessons learn of it at their next write.")
+
+    uvloop.run(outer())
+
+
 def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Run with an event that SIGTERM and SIGINT set."""
 
     async def outer() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
+        # SIGHUP: the terminal was closed. Nobody is left to press Ctrl-C then.
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(name, stop.set)
         await work(stop)
 
     uvloop.run(outer())
 
 
+DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://user@host/name instead of SQLite.")]
+RedisUrl = Annotated[str | None, typer.Option(help="Redis or Valkey instead of the embedded one.")]
 Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Folder of database, keys, evidence, media.")]
 
 
 @app.command()
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the web server.", min=1, max=65_535)] = None,
-    gateway_port: Annotated[int | None, typer.Option(help="Port of the gateways (port + 1).")] = None,
+    gateway_port: Annotated[
+        int | None, typer.Option(help="Port of the gateways (port + 1).", min=1, max=65_535)
+    ] = None,
     data: Data = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Fill the demonstration once.")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="HTTPS; with no files: a local authority.")] = False,
     tls_files: Annotated[list[Path] | None, typer.Argument(help="CERT KEY for --tls.")] = None,
-    redis_url: Annotated[str | None, typer.Option(help="Redis or Valkey instead of the embedded one.")] = None,
-    database_url: Annotated[str | None, typer.Option(help="SQLAlchemy URL instead of SQLite.")] = None,
+    redis_url: RedisUrl = None,
+    database_url: DatabaseUrl = None,
     gateways: Annotated[int | None, typer.Option(help="Gateway processes.", min=1, max=64)] = None,
     workers: Annotated[int | None, typer.Option(help="Face workers.", min=0, max=64)] = None,
 ) -> None:
@@ -139,7 +161,7 @@ def faces() -> None:
 
 
 @app.command()
-def migrate(data: Data = None, database_url: Annotated[str | None, typer.Option()] = None) -> None:
+def migrate(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Bring the database up to date."""
     from proctor import compose
 
@@ -158,21 +180,73 @@ def ingest(
     title: Annotated[str, typer.Argument(help="Title of the lesson.")],
     filing_no: Annotated[str | None, typer.Option(help="备案号; without it the lesson earns nothing.")] = None,
     data: Data = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Turn a video into a lesson of a course."""
     from proctor import ingesting
 
-    settings = settings_of(data=data)
+    settings = settings_of(data=data, database_url=database_url)
     lesson_id, made = uvloop.run(ingesting.ingest(settings, course, video, title, filing_no))
     console.print(f"Lesson {lesson_id}: {made.duration_ms / 1000:.1f} s, SHA-256 {made.sha256}", markup=False)
 
 
+@app.command("take-down")
+def take_down(
+    lesson: Annotated[int, typer.Argument(help="Number of the lesson.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """Nobody starts this lesson any more, and it earns nothing from now on; what was credited stays."""
+    from proctor.modules.catalog import service
+
+    settings = settings_of(data=data, database_url=database_url, redis_url=redis_url)
+    instruct(settings, lambda db, inbox, now_ms: service.take_down(db, inbox, lesson_id=lesson, now_ms=now_ms))
+    console.print(f"Lesson {lesson} is taken down.")
+
+
+def _status(login: str, status: str, settings: Settings) -> None:
+    from proctor.modules.accounts import service
+
+    instruct(
+        settings,
+        lambda db, inbox, now_ms: service.set_status(db, inbox, login=login, status=status, now_ms=now_ms),
+    )
+    console.print(f"{login} is {status}.", markup=False)
+
+
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="File to write.")], data: Data = None) -> None:
+def block(
+    login: Annotated[str, typer.Argument(help="Login of the account.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """Sign an account out everywhere, a running lesson included, and let it in no more."""
+    _status(login, "blocked", settings_of(data=data, database_url=database_url, redis_url=redis_url))
+
+
+@app.command()
+def unblock(
+    login: Annotated[str, typer.Argument(help="Login of the account.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """Let a blocked account in again."""
+    _status(login, "active", settings_of(data=data, database_url=database_url, redis_url=redis_url))
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to write.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Write database, evidence and media to a file, and the keys to a second one."""
     from proctor import backup as room
 
-    path, keys = room.backup(settings_of(data=data), target)
+    path, keys = room.backup(settings_of(data=data, database_url=database_url), target)
     console.print(f"Written: {path} and {keys}.", markup=False)
     console.print("Keep the two apart: together they are everybody's faces.")
 
@@ -182,11 +256,12 @@ def restore(
     source: Annotated[Path, typer.Argument(help="File that backup wrote.")],
     keys: Annotated[Path | None, typer.Option(help="Its key file.")] = None,
     data: Data = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Bring a backup into an empty data folder."""
     from proctor import backup as room
 
-    count = room.restore(settings_of(data=data), source, keys)
+    count = room.restore(settings_of(data=data, database_url=database_url), source, keys)
     console.print(f"Restored {count} files. Start with `proctor up`; learners continue from what was stored.")
 
 
@@ -194,7 +269,7 @@ def restore(
 def rebuild(
     write: Annotated[bool, typer.Option("--write", help="Store the result; without it only compare.")] = False,
     data: Data = None,
-    database_url: Annotated[str | None, typer.Option()] = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Fold all facts again and compare with ledger and statistics, to the millisecond."""
     from proctor import compose
@@ -213,11 +288,11 @@ def rebuild(
 
 
 @app.command()
-def doctor(data: Data = None) -> None:
+def doctor(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Look at this installation and say what is wrong with it."""
     from proctor import doctor as room
 
-    findings = uvloop.run(room.examine(settings_of(data=data)))
+    findings = uvloop.run(room.examine(settings_of(data=data, database_url=database_url)))
     table = Table("", "what", "finding")
     for one in findings:
         table.add_row("ok" if one.fine else "!!", one.what, one.words)

@@ -107,6 +107,19 @@ async def database(settings: Settings) -> AsyncIterator[SqlDatabase]:
         await db.close()
 
 
+@asynccontextmanager
+async def desk(settings: Settings) -> AsyncIterator[tuple[SqlDatabase, RedisInbox]]:
+    """SQL, and the way to whoever studies now: an operator's commands."""
+    client = connect(settings.redis)
+    inbox = RedisInbox(client)
+    inbox.leases = RedisLeases(client, buckets=settings.lease_buckets, snapshot_keep_ms=settings.snapshot_keep_ms)
+    try:
+        async with database(settings) as db:
+            yield db, inbox
+    finally:
+        await client.aclose()
+
+
 def vault_of(settings: Settings) -> AesVault:
     return AesVault(load_secrets(settings.data_dir).field)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
 import secrets
+import threading
 import time
 from pathlib import Path
 
@@ -84,7 +86,7 @@ async def fill(db: SqlDatabase, vault: Vault, data_dir: Path) -> list[Login]:
     async with db.read() as conn:
         if (await conn.execute(select(institutions.c.id).limit(1))).first() is not None:
             return []  # a real installation: nothing of ours belongs here
-    drawn = await asyncio.to_thread(_draw, data_dir / "media")
+    drawn = await _drawn(data_dir / "media")
     logins = [Login(role=role, login=login, password=_password(), note=note) for role, login, _n, note in PEOPLE]
     host_key = secrets.token_urlsafe(32)
     # Kept before the commit: if the process dies between, the next start finds no institution and repeats.
@@ -111,6 +113,32 @@ def _write(path: Path, data: bytes) -> None:
         os.write(handle, data)
     finally:
         os.close(handle)
+
+
+async def _drawn(folder: Path) -> dict[str, media.Media]:
+    """In a daemon thread: drawing takes half a minute, and a start that is stopped meanwhile ends at once."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[dict[str, media.Media]] = loop.create_future()
+
+    def tell(outcome: dict[str, media.Media] | BaseException) -> None:
+        if done.done():
+            return
+        if isinstance(outcome, BaseException):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
+
+    def work() -> None:
+        outcome: dict[str, media.Media] | BaseException
+        try:
+            outcome = _draw(folder)
+        except BaseException as error:
+            outcome = error
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            loop.call_soon_threadsafe(tell, outcome)
+
+    threading.Thread(target=work, name="draw", daemon=True).start()
+    return await done
 
 
 def _draw(folder: Path) -> dict[str, media.Media]:

@@ -7,10 +7,11 @@ import fcntl
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from rich.console import Console
@@ -35,8 +36,8 @@ async def up(settings: Settings, stop: asyncio.Event, console: Console, *, tls: 
             _free(settings.host, port)
         boss = Supervisor()
         try:
-            logins = await _start(settings, boss, console, stop)
-            if not stop.is_set():
+            logins = await _unless(stop, _start(settings, boss, console))
+            if logins is not None:
                 _announce(settings, logins, console, time.monotonic() - started)
                 await boss.watch(stop)
         except StartFailed as failed:
@@ -47,6 +48,18 @@ async def up(settings: Settings, stop: asyncio.Event, console: Console, *, tls: 
             if boss.children:
                 console.print("Stopping …")
             await boss.stop_all()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, list[demo.Login]]) -> list[demo.Login] | None:
+    """The result of `work`, or None when it was asked to stop first: a start ends as quickly as a run."""
+    doing, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if doing.done():
+        return doing.result()
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    return None
 
 
 def _folder(settings: Settings) -> None:
@@ -98,7 +111,7 @@ def _free(host: str, port: int) -> None:
             ) from None
 
 
-async def _start(settings: Settings, boss: Supervisor, console: Console, stop: asyncio.Event) -> list[demo.Login]:
+async def _start(settings: Settings, boss: Supervisor, console: Console) -> list[demo.Login]:
     folder = settings.data_dir / "logs"
     env = supervisor.environment(environ(settings))
 
@@ -115,21 +128,12 @@ async def _start(settings: Settings, boss: Supervisor, console: Console, stop: a
             if not (settings.data_dir / "demo.json").exists():
                 console.print("Making the demonstration (lesson videos are drawn on this machine) …")
             logins = await demo.fill(db, compose.vault_of(settings), settings.data_dir)
-    if stop.is_set():
-        return logins
     for number in range(settings.gateways):
         await boss.start(child(f"gateway-{number + 1}", *supervisor.python("-m", "proctor.cli", "gateway")))
     await boss.start(child("web", *supervisor.python("-m", "web")))
     for number in range(settings.workers):
         await boss.start(child(f"faces-{number + 1}", *supervisor.python("-m", "proctor.cli", "faces")))
-    ready = asyncio.create_task(boss.up(lambda: _is_ready(settings), READY_S))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([ready, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not ready.done():
-        ready.cancel()
-        return logins
-    ready.result()
+    await boss.up(lambda: _is_ready(settings), READY_S)
     return logins
 
 

@@ -9,10 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from proctor.core.policy import Policy
 
 UNIX_PATH_BYTES_MAX = 100  # of 108, less the terminator and a temporary suffix
+PORT_MAX = 65_535
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+SQL_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
 def _s(default: object, help: str):
@@ -31,7 +40,7 @@ class Settings:
     public_ws_url: str = _s("", "WebSocket address that players use; empty: same host, gateway port.")
     origins: str = _s("", "Further allowed Origins of the gateway, comma separated.")
     redis_url: str = _s("", "Redis or Valkey; empty: the embedded Valkey in the data folder.")
-    database_url: str = _s("", "SQLAlchemy URL; empty: SQLite in the data folder.")
+    database_url: str = _s("", "postgresql://user@host/name; empty: SQLite in the data folder.")
     tls_cert: str = _s("", "Certificate chain (PEM); empty: plain HTTP.")
     tls_key: str = _s("", "Private key of tls_cert (PEM).")
     gateways: int = _s(2, "Gateway processes on the one gateway port.")
@@ -89,6 +98,16 @@ class Settings:
         assert self.journal_facts <= self.journal_facts_max
         assert self.face_backend in ("sface", "dlib"), "face_backend is sface or dlib"
         assert bool(self.tls_cert) == bool(self.tls_key), "a certificate needs its key"
+        assert 1 <= self.port <= PORT_MAX, f"port: {self.port} is none of 1 to {PORT_MAX}"
+        assert 0 <= self.gateway_port <= PORT_MAX, f"gateway_port: {self.gateway_port} is none of 1 to {PORT_MAX}"
+        assert self.ws_port <= PORT_MAX, f"port {self.port} leaves none for the gateways: give --gateway-port"
+        assert self.ws_port != self.port, "web and gateways need two ports: give another --gateway-port"
+        assert self.gateways >= 1, "gateways: at least one is needed"
+        less = [item.name for item in fields(self) if _is_number(item.default) and getattr(self, item.name) < 0]
+        assert not less, f"{', '.join(less)}: a number below zero means nothing here"
+        _check_address("redis_url", self.redis_url, REDIS_SCHEMES)
+        _check_address("database_url", self.database_url, SQL_SCHEMES)
+        _check_policy(self.policy)
 
     @property
     def data_dir(self) -> Path:
@@ -100,7 +119,10 @@ class Settings:
 
     @property
     def sqlalchemy_url(self) -> str:
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'zhenxue.sqlite3'}"
+        """Operators write postgresql:// as everybody does; which driver speaks it is our business."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{self.data_dir / 'zhenxue.sqlite3'}"
+        return "postgresql+asyncpg:" + self.database_url.partition(":")[2]
 
     @property
     def redis(self) -> str:
@@ -115,6 +137,33 @@ class Settings:
             return here
         name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"zhenxue-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_address(name: str, url: str, schemes: Iterable[str]) -> None:
+    """An address of a store that no client of ours understands is found at load, not deep in a library."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in schemes and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        fine = False
+    # The address itself is not repeated: it may carry a password.
+    assert fine, f"{name} is no address that begins with {' or '.join(f'{one}://' for one in schemes)}"
+
+
+def _check_policy(text: str) -> None:
+    try:
+        values = msgspec.json.decode(text or "{}", type=dict[str, object])
+        unknown = sorted(set(values) - set(Policy.__struct_fields__))
+        assert not unknown, f"{', '.join(unknown)} is no rule"
+        msgspec.convert(values, Policy)
+    except (msgspec.MsgspecError, AssertionError) as error:
+        raise AssertionError(f"policy: {str(error) or 'its values contradict each other'}") from None
 
 
 def load(environ: dict[str, str] | None = None, **given: object) -> Settings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ DEATHS_MAX = 5
 DEATHS_WITHIN_S = 60.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 TAIL_BYTES = 8_000
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+_libc = ctypes.CDLL(None)
 
 
 class StartFailed(Exception):
@@ -62,7 +65,7 @@ class Supervisor:
             # A session of its own: Ctrl-C reaches only us, and we stop the children in order.
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, env=child.env, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_die_with_parent,
             )  # fmt: skip
 
     async def up(self, ready, seconds: float) -> None:
@@ -118,6 +121,12 @@ class Supervisor:
                 _signal(child, child.stop_signal)
             left_s = max(0.3, deadline - time.monotonic())
             await asyncio.gather(*(_ended(child, left_s) for child in group))
+
+
+def _die_with_parent() -> None:
+    """Runs in the child before its program. A killed supervisor must not leave a store behind that a second start
+    would then share a folder with: the kernel tells the children to end."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _wait(child: Child) -> None:

@@ -33,11 +33,12 @@ class SqlDatabase:
         if not self.is_sqlite:
             return create_async_engine(
                 self.url, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_WAIT_S, pool_pre_ping=True,
-                connect_args={"timeout": 5, "command_timeout": 30},
+                hide_parameters=True, connect_args={"timeout": 5, "command_timeout": 30},
             )  # fmt: skip
         if self.url.database and self.url.database != ":memory:":
             Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_async_engine(self.url, pool_size=POOL, pool_timeout=POOL_WAIT_S)
+        # Parameters are names and logins: no error of the library may carry them into a log.
+        engine = create_async_engine(self.url, pool_size=POOL, pool_timeout=POOL_WAIT_S, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
@@ -80,8 +81,11 @@ class SqlDatabase:
                 return
             async with self.engine.begin() as conn:
                 await conn.run_sync(lambda sync: upgrade(url, sync))
-        except (OperationalError, InterfaceError, ConnectionError, TimeoutError) as error:
-            raise Unavailable("sql", type(error).__name__) from error
+        except DBAPIError as error:
+            # An operator must read what the server says: no such database, wrong password, not a database.
+            raise Unavailable("sql", str(error.orig).strip().splitlines()[0][:200]) from error
+        except (ConnectionError, TimeoutError, OSError) as error:
+            raise Unavailable("sql", error.strerror or type(error).__name__) from error
 
     async def close(self) -> None:
         await self.engine.dispose()

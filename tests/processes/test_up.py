@@ -57,21 +57,39 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     ("arguments", "words"),
     [
         (["--redis-url", "redis://127.0.0.1:1/0"], ["redis"]),
+        (["--redis-url", "http://127.0.0.1:1/0"], ["redis://"]),
         (["--database-url", "postgresql+asyncpg://nobody@127.0.0.1:1/none"], ["sql"]),
+        (["--database-url", "postgresql://nobody@127.0.0.1:1/none"], ["sql", "Connection refused"]),
+        (["--database-url", "mysql://nobody:secret@127.0.0.1/none"], ["postgresql://"]),
+        (["--database-url", "postgresql://nobody@127.0.0.1:port/none"], ["database_url"]),
         (["--tls", "missing.crt", "missing.key"], ["certificate"]),
         (["--tls", "only-one.crt"], ["--tls"]),
         (["--port", "99999999"], ["port"]),
+        (["--port", "65535"], ["--gateway-port"]),
+        (["--port", "18080", "--gateway-port", "65536"], ["--gateway-port"]),
+        (["--port", "18080", "--gateway-port", "18080"], ["two ports"]),
     ],
 )
 def test_what_does_not_answer_or_fit_is_said(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
     given = arguments if "--port" in arguments else [*arguments[:1], *arguments[1:], "--port", str(free_port())]
     done = up("--data", str(tmp_path), *given)
     assert done.returncode != 0 and "Traceback" not in done.stdout + done.stderr
-    assert all(word in (done.stdout + done.stderr) for word in words), done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert all(word in said for word in words), said
+    assert "secret" not in said
+
+
+def test_a_data_file_that_is_no_database_and_a_server_without_the_database_are_said(tmp_path: Path, postgres) -> None:
+    (tmp_path / "zhenxue.sqlite3").write_bytes(b"this is a letter and no database " * 100)
+    says_one_sentence(up("--data", str(tmp_path), "--port", str(free_port()), "--no-demo"), "not a database")
+    missing = postgres.replace("/postgres?", "/nowhere?")
+    done = up("--data", str(tmp_path / "pg"), "--port", str(free_port()), "--no-demo", "--database-url", missing)
+    says_one_sentence(done, "nowhere", "does not exist")
 
 
 def test_a_setting_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     says_one_sentence(up("--data", str(tmp_path), env={"ZHENXUE_GATEWAYS": "many"}), "gateways")
+    says_one_sentence(up("--data", str(tmp_path), env={"ZHENXUE_POLICY": '{"beat_ms": 20000}'}), "policy")
 
 
 def test_a_child_that_dies_at_the_start_ends_the_run_with_its_last_words(tmp_path: Path) -> None:
@@ -117,3 +135,48 @@ async def test_five_deaths_in_a_minute_end_the_run(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
         assert await asyncio.wait_for(stack.process.wait(), 20) != 0
         assert "5 times in a minute" in " ".join(stack.log().split())
+
+
+async def test_ctrl_c_while_the_demonstration_is_drawn_ends_the_start_at_once(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proctor.cli", "up", "--data", str(tmp_path), "--port", str(free_port()),
+        "--gateway-port", str(free_port()), cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    while b"demonstration" not in (line := await asyncio.wait_for(process.stdout.readline(), 20)):
+        assert line, "the start ended before it drew anything"
+    await asyncio.sleep(0.5)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    await asyncio.wait_for(process.communicate(), 5)
+    assert process.returncode == 0 and time.monotonic() - started < 5
+    assert not (tmp_path / "demo.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+async def test_no_child_outlives_its_supervisor(tmp_path: Path, number: signal.Signals) -> None:
+    """A store that outlived a killed supervisor would share its folder with the one of the next start."""
+    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False) as stack:
+        children = [pid for kind in ("gateway", "web", "faces", "valkey") for pid in stack.pids(kind)]
+        assert len(children) == 5
+        stack.process.send_signal(number)
+        await asyncio.wait_for(stack.process.wait(), 5)
+        deadline = time.monotonic() + 5
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            assert time.monotonic() < deadline, "a child lives on"
+            await asyncio.sleep(0.05)
+
+
+async def test_a_restarted_child_waits_longer_each_time(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False) as stack:
+        waits = []
+        for _death in range(3):
+            (pid,) = stack.pids("faces")
+            os.kill(pid, signal.SIGKILL)
+            died = time.monotonic()
+            while not (now := stack.pids("faces")) or now == [pid]:
+                await asyncio.sleep(0.01)
+            waits.append(time.monotonic() - died)
+        assert waits[1] > 0.4 and waits[2] > 0.9, waits
+        # The others did not notice.
+        assert len(stack.pids("gateway")) == 2 and len(stack.pids("web")) == 1

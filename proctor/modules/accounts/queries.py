@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from proctor.core.policy import Policy
-from proctor.modules.accounts.rules import merged_policy
 from proctor.modules.accounts.tables import accounts, institutions, login_sessions
+from proctor.modules.study.rules import policy_of
 
 
 async def account_by_login(conn, login: str):
@@ -74,4 +74,4 @@ async def profile(conn, account_id: int):
 async def institution_policy(conn, institution_id: int, over: str = "") -> Policy:
     """The rules of an institution; `over` is the JSON of the setting `policy`, which lies below its own."""
     statement = select(institutions.c.policy).where(institutions.c.id == institution_id)
-    return merged_policy(over, (await conn.execute(statement)).scalar_one())
+    return policy_of(over, (await conn.execute(statement)).scalar_one())

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-import msgspec
-
-from proctor.core.policy import Policy
-
 ROLES = ("learner", "reviewer", "administrator")
 LOGIN_CHARS_MAX = 64
 PASSWORD_CHARS_MIN = 8
@@ -50,14 +46,3 @@ def masked_name(name: str) -> str:
 def masked_id_number(number: str) -> str:
     """The first three and the last four characters; a short number is hidden whole."""
     return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}" if len(number) > 9 else "*" * len(number)
-
-
-def merged_policy(*layers: str) -> Policy:
-    """The default pack with JSON objects laid over it, later ones on top. Raises ValueError when they do not fit."""
-    values: dict[str, object] = {}
-    for layer in layers:
-        values |= msgspec.json.decode(layer or "{}", type=dict[str, object])
-    try:
-        return msgspec.convert(values, Policy)
-    except AssertionError as error:
-        raise ValueError(f"the policy's values do not fit together: {error}") from None

@@ -6,17 +6,19 @@ Passwords: Argon2id with 19 MiB, two passes, one lane (OWASP's floor), always in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from proctor.errors import Refused
+from proctor.errors import Refused, Unavailable
 from proctor.modules.accounts import queries
 from proctor.modules.accounts.rules import (
     PASSWORD_CHARS_MAX,
@@ -29,7 +31,9 @@ from proctor.modules.accounts.rules import (
 )  # fmt: skip
 from proctor.modules.accounts.tables import accounts, login_sessions
 from proctor.modules.audit.service import append_audit
-from proctor.ports import Database, Vault
+from proctor.modules.study.ledger import next_instruction
+from proctor.modules.study.tables import seats
+from proctor.ports import Database, Inbox, InstructionReady, Vault
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, type=Type.ID)
 # Somebody who tries unknown logins must wait as long as for a known one.
@@ -38,6 +42,10 @@ _NOBODY = (
 )
 _HASHES_AT_ONCE = 4  # each needs 19 MiB
 _SEEN_EVERY_MS = 300_000
+_STRANGERS_MAX = 20_000
+# A wrong password is answered no sooner: counting it in SQL takes a few milliseconds that a stranger's try does not,
+# and those would tell which logins exist.
+_WRONG_S = 0.25
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,35 +102,44 @@ class Accounts:
         self._lock_ms = login_lock_ms
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
+        # Tries at logins that nobody has: they are locked like the others, so a lock tells nothing.
+        self._strangers: OrderedDict[str, Tries] = OrderedDict()
 
     async def sign_in(
         self, login: str, password: str, *, device_id: str, device_kind: str, address: str = ""
     ) -> SignedIn:
-        """A fresh login session. Raises Refused: wrong_login (whatever was wrong), locked (minutes=…).
+        """A fresh login session. Raises Refused: wrong_login (whatever was wrong), locked (minutes=…), blocked.
 
-        A locked account says so only to somebody who knows its password, and the count goes on growing for
-        nobody else: otherwise the lock would tell strangers which logins exist.
+        While a login is locked no password is looked at: whoever goes on guessing learns nothing from the answers.
+        A login that nobody has behaves the same in words and in time.
         """
+        began_s = time.monotonic()
         name = normal_login(login)
         async with self._db.read() as conn:
             row = await queries.account_by_login(conn, name) if name else None
+        now_ms = self._now_ms()
+        tries = Tries(row.failed_tries, row.locked_until_ms) if row else self._strangers.get(name or "", Tries(0, 0))
+        if is_locked(tries, now_ms):
+            raise Refused("locked", minutes=max(1, -(-(tries.locked_until_ms - now_ms) // 60_000)))
         async with self._hashing:
             stored = row.password_hash if row else _NOBODY
             good = await asyncio.to_thread(_matches, stored, password[:PASSWORD_CHARS_MAX])
-        now_ms = self._now_ms()
-        if row is None:
-            raise Refused("wrong_login")
-        tries = Tries(row.failed_tries, row.locked_until_ms)
-        if is_locked(tries, now_ms):
-            if good:
-                raise Refused("locked", minutes=max(1, -(-(row.locked_until_ms - now_ms) // 60_000)))
-            raise Refused("wrong_login")
-        if not good:
-            await self._failed(row.id, row.institution_id, now_ms, address)
+        if row is None or not good:
+            if row is not None:
+                await self._failed(row.id, row.institution_id, now_ms, address)
+            elif name:
+                self._stranger_failed(name, tries, now_ms)
+            await asyncio.sleep(max(0.0, began_s + _WRONG_S - time.monotonic()))
             raise Refused("wrong_login")
         if row.status != "active":
             raise Refused("blocked")
         return await self._open_session(row, device_id, device_kind, now_ms, address)
+
+    def _stranger_failed(self, name: str, tries: Tries, now_ms: int) -> None:
+        self._strangers[name] = after_failure(tries, now_ms, self._tries, self._lock_ms)
+        self._strangers.move_to_end(name)
+        if len(self._strangers) > _STRANGERS_MAX:
+            self._strangers.popitem(last=False)
 
     async def _failed(self, account_id: int, institution_id: int, now_ms: int, address: str) -> None:
         """Counts under the write lock: two wrong tries at the same moment are two."""
@@ -185,13 +202,59 @@ class Accounts:
             zone=row.zone,
         )  # fmt: skip
 
-    async def sign_out(self, login_id: str) -> None:
-        """End this login session; ending it again changes nothing."""
+    async def sign_out(self, login_id: str, inbox: Inbox) -> None:
+        """End this login session, and the lesson that its browser plays; ending it again changes nothing."""
+        now_ms, instruction = self._now_ms(), None
         async with self._db.write() as conn:
-            ended = update(login_sessions).where(
-                login_sessions.c.id == login_id, login_sessions.c.ended_ms.is_(None)
+            ended = (
+                update(login_sessions)
+                .where(login_sessions.c.id == login_id, login_sessions.c.ended_ms.is_(None))
+                .values(ended_ms=now_ms)
+                .returning(login_sessions.c.account_id, login_sessions.c.device_id)
             )
-            await conn.execute(ended.values(ended_ms=self._now_ms()))
+            row = (await conn.execute(ended)).one_or_none()
+            if row is None:
+                return
+            mine = select(seats.c.learner_id).where(
+                seats.c.learner_id == row.account_id, seats.c.device_id == row.device_id
+            )
+            if (await conn.execute(mine)).first() is not None:
+                instruction = await next_instruction(
+                    conn, learner_id=row.account_id, action="login_ended", now_ms=now_ms
+                )
+        if instruction is not None:
+            # Without Redis the session finds it at its next seat update.
+            with contextlib.suppress(Unavailable):
+                await inbox.send_to_learner(
+                    row.account_id, InstructionReady(learner_id=row.account_id, instruction=instruction)
+                )
+
+
+async def set_status(db: Database, inbox: Inbox, *, login: str, status: str, now_ms: int) -> None:
+    """Block an account, or let it in again. Its login sessions, tickets and resume tokens die with its version; a
+    running session is told by an instruction. What was credited stays. The same status again changes nothing.
+
+    Raises Refused("no_account"), and Unavailable after the commit when only the push failed: the session finds the
+    instruction at its next seat update.
+    """
+    assert status in ("active", "blocked")
+    instruction = None
+    async with db.write() as conn:
+        row = await queries.account_by_login(conn, normal_login(login) or "")
+        if row is None:
+            raise Refused("no_account")
+        if row.status == status:
+            return
+        changed = update(accounts).where(accounts.c.id == row.id)
+        await conn.execute(changed.values(status=status, version=accounts.c.version + 1))
+        if status == "blocked":
+            instruction = await next_instruction(conn, learner_id=row.id, action="blocked", now_ms=now_ms)
+        await append_audit(
+            conn, at_ms=now_ms, institution_id=row.institution_id, account_id=0, action=f"cli:account:{status}",
+            object=f"account:{row.id}",
+        )  # fmt: skip
+    if instruction is not None and instruction.version:
+        await inbox.send_to_learner(row.id, InstructionReady(learner_id=row.id, instruction=instruction))
 
 
 async def create_account(

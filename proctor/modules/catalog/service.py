@@ -1,13 +1,18 @@
-"""Putting institutions, courses, lessons and classes into the house; each call inside the caller's transaction."""
+"""Putting institutions, courses, lessons and classes into the house, each inside the caller's transaction; taking
+a lesson down, in one of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
+from proctor.errors import Refused
 from proctor.modules.accounts.tables import institutions
+from proctor.modules.audit.service import append_audit
 from proctor.modules.catalog.tables import class_courses, classes, courses, lessons, rosters
+from proctor.modules.study.ledger import instruct_seats
+from proctor.ports import Database, Inbox, InstructionReady
 
 
 async def _new(conn, table, **values: object) -> int:
@@ -65,6 +70,29 @@ async def enrol(conn, *, class_id: int, learner_id: int, now_ms: int) -> None:
     await conn.execute(insert(rosters).values(class_id=class_id, learner_id=learner_id, enrolled_ms=now_ms))
 
 
-async def take_down(conn, *, lesson_id: int, now_ms: int) -> None:
-    """From now on nobody starts this lesson; what was credited stays."""
-    await conn.execute(update(lessons).where(lessons.c.id == lesson_id).values(taken_down_ms=now_ms))
+async def take_down(db: Database, inbox: Inbox, *, lesson_id: int, now_ms: int) -> int:
+    """From now on nobody starts this lesson and it earns nothing; what was credited stays. Whoever studies it now is
+    told by an instruction. Returns how many seats were told; doing it again changes nothing.
+
+    Raises Refused("no_lesson"), and Unavailable after the commit when only the push failed.
+    """
+    async with db.write() as conn:
+        found = (
+            select(lessons.c.taken_down_ms, courses.c.institution_id)
+            .join(courses, courses.c.id == lessons.c.course_id)
+            .where(lessons.c.id == lesson_id)
+        )
+        row = (await conn.execute(found)).one_or_none()
+        if row is None:
+            raise Refused("no_lesson")
+        if row.taken_down_ms is not None:
+            return 0
+        await conn.execute(update(lessons).where(lessons.c.id == lesson_id).values(taken_down_ms=now_ms))
+        told = await instruct_seats(conn, lesson_id=lesson_id, action="take_down", now_ms=now_ms)
+        await append_audit(
+            conn, at_ms=now_ms, institution_id=row.institution_id, account_id=0, action="cli:lesson:taken_down",
+            object=f"lesson:{lesson_id}", detail={"seats": len(told)},
+        )  # fmt: skip
+    for learner_id, instruction in told:
+        await inbox.send_to_learner(learner_id, InstructionReady(learner_id=learner_id, instruction=instruction))
+    return len(told)

@@ -1,0 +1,80 @@
+"""The one table of settings: where values come from, which are refused, and that every row is documented."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from proctor.settings import UNIX_PATH_BYTES_MAX, Settings, environ, load
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_flag_beats_the_environment_and_the_environment_beats_the_default() -> None:
+    env = {"ZHENXUE_PORT": "9000", "ZHENXUE_DEMO": "no", "ZHENXUE_MATCH_ACCEPT": "0.5"}
+    found = load(env, port=9100, gateways=None)
+    assert (found.port, found.demo, found.match_accept, found.gateways) == (9100, False, 0.5, 2)
+    assert load({}).ws_port == 8081 and load({}, gateway_port=7000).ws_port == 7000
+
+
+def test_a_child_reads_exactly_what_its_supervisor_was_given() -> None:
+    given = load({}, port=9100, demo=False, policy='{"beat_ms":1000}', tls_cert="a", tls_key="b")
+    assert load(environ(given)) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"ZHENXUE_PORT": "http"}, "port"),
+        ({"ZHENXUE_DEMO": "perhaps"}, "demo"),
+        ({"ZHENXUE_PORT": "0"}, "port"),
+        ({"ZHENXUE_PORT": "65535"}, "--gateway-port"),
+        ({"ZHENXUE_GATEWAY_PORT": "8080"}, "two ports"),
+        ({"ZHENXUE_GATEWAYS": "0"}, "gateways"),
+        ({"ZHENXUE_HELLO_MS": "-1"}, "hello_ms"),
+        ({"ZHENXUE_SNAPSHOT_EVERY_MS": "2501"}, "snapshots"),
+        ({"ZHENXUE_FRAME_BYTES_MAX": "4096"}, "buffer"),
+        ({"ZHENXUE_FACE_BACKEND": "magic"}, "face_backend"),
+        ({"ZHENXUE_TLS_CERT": "a.pem"}, "key"),
+        ({"ZHENXUE_REDIS_URL": "http://x"}, "redis://"),
+        ({"ZHENXUE_DATABASE_URL": "oracle://u:topsecret@x/y"}, "postgresql://"),
+        ({"ZHENXUE_POLICY": "{"}, "policy"),
+        ({"ZHENXUE_POLICY": '{"beat_ms": "ten"}'}, "beat_ms"),
+        ({"ZHENXUE_POLICY": '{"beat_ms": 20000}'}, "contradict"),
+        ({"ZHENXUE_POLICY": '{"beats": 1}'}, "beats is no rule"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_without_secrets(given: dict[str, str], word: str) -> None:
+    with pytest.raises(ValueError, match=word) as wrong:
+        load(given)
+    assert "topsecret" not in str(wrong.value) and "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_operators_write_the_database_address_as_everybody_does(scheme: str) -> None:
+    assert load({}, database_url=f"{scheme}://u:p@h:5433/n").sqlalchemy_url == "postgresql+asyncpg://u:p@h:5433/n"
+
+
+def test_a_deep_data_folder_gets_its_socket_elsewhere_and_always_the_same(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 60) / ("y" * 60)
+    found = load({}, data=str(deep)).valkey_socket
+    assert len(os.fsencode(found)) <= UNIX_PATH_BYTES_MAX
+    assert found == load({}, data=str(deep)).valkey_socket != load({}, data=f"{deep}2").valkey_socket
+    assert load({}, data=str(tmp_path)).valkey_socket == tmp_path / "valkey.sock"
+
+
+def test_the_page_of_settings_is_the_table() -> None:
+    """`docs/settings.md` is written by `scripts/settings_table.py`."""
+    from scripts.settings_table import page
+
+    assert (ROOT / "docs" / "settings.md").read_text("utf-8") == page()
+    assert all(f"`{item.name}`" in page() and item.metadata["help"] in page() for item in fields(Settings))
+
+
+def test_scripts_can_be_run() -> None:
+    for name in ("run", "test", "check", "rebuild"):
+        assert (ROOT / "scripts" / name).stat().st_mode & stat.S_IXUSR
