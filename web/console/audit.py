@@ -27,6 +27,8 @@ ACTIONS = {
     "web:consent:refused": words._n("不同意人脸核验"),
     "web:consent:withdrawn": words._n("撤回人脸核验同意"),
     "web:appeal:filed": words._n("提出申诉"),
+    "cli:account:blocked": words._n("停用账号"),
+    "cli:account:active": words._n("恢复账号"),
     "cli:lesson:taken_down": words._n("下架课时"),
     "host:ticket:minted": words._n("机构的 App 取得学习凭证"),
 }
