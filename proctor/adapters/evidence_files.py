@@ -59,7 +59,7 @@ class FileEvidence:
             raise Unavailable("evidence", type(error).__name__) from None
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], evidence_id.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
             raise AssertionError("an evidence file was altered") from None
 
     async def delete(self, evidence_id: str) -> None:
