@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
@@ -98,8 +99,9 @@ async def _read(request: web.Request, bytes_max: int, frames_max: int, *, has_ti
                 total += len(data)
             else:
                 raise Refused("upload_wrong")
-    except (ValueError, LookupError, AssertionError, web.HTTPBadRequest):
-        # aiohttp asserts on some malformed bodies; to the sender both mean the same.
+    except (ValueError, LookupError, AssertionError, HttpProcessingError, web.HTTPBadRequest):
+        # aiohttp asserts on some malformed bodies and has an exception of its own for a part's headers; to the
+        # sender they all mean the same.
         raise Refused("upload_wrong") from None
     if burst.source not in SOURCES:
         raise Refused("upload_wrong")

@@ -10,7 +10,7 @@ export const en = {
   paused: 'Paused, not counting · {total} counted in this lesson',
   offline: 'The network is down, reconnecting. Nothing you studied is lost · {total} counted',
   stopped: 'Counting has stopped · {total} counted in this lesson',
-  check: 'Please complete the identity check; counting goes on afterwards · {total} counted',
+  check: 'Please complete the identity check · {total} counted',
   complete: 'Lesson complete · {total} counted',
   complete_replay: 'Lesson complete; watching again is not counted · {total} counted',
   rest: 'You reached the end; a short part from {gap} is not counted yet',

@@ -9,7 +9,7 @@ export const zh = {
   paused: '已暂停，未计时 · 本课已计 {total}',
   offline: '网络中断，正在重连。已学部分不会丢失 · 本课已计 {total}',
   stopped: '已停止计时 · 本课已计 {total}',
-  check: '请完成身份核验，完成后继续计时 · 本课已计 {total}',
+  check: '请完成身份核验 · 本课已计 {total}',
   complete: '本课已学完 · 已计 {total}',
   complete_replay: '本课已学完，重看不再计时 · 已计 {total}',
   rest: '已播放到结尾，还有 {gap} 起的一小段未计入',

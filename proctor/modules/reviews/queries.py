@@ -47,7 +47,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     name_sealed: bytes
     lesson_title: str
     course_title: str
-    stake_ms: int  # waiting and withheld milliseconds that this case decides
+    stake_ms: int  # waiting and withheld milliseconds that this case decides, or those that are appealed
     causes: int
 
 
@@ -136,6 +136,16 @@ def _stake(status: tuple[str, ...] = ("waiting", "withheld")):
     )
 
 
+def _appealed():
+    """Milliseconds for which the learner appeals: appeals of one case never overlap."""
+    return (
+        select(func.coalesce(func.sum(appeals.c.to_ms - appeals.c.from_ms), 0))
+        .where(appeals.c.case_id == cases.c.id)
+        .correlate(cases)
+        .scalar_subquery()
+    )
+
+
 def _rows(institution_id: int):
     count = (
         select(func.count())
@@ -149,7 +159,7 @@ def _rows(institution_id: int):
             cases.c.id, cases.c.kind, cases.c.severity, cases.c.status, cases.c.outcome, cases.c.version,
             cases.c.opened_ms, cases.c.updated_ms, cases.c.learner_id,
             accounts.c.name_sealed, lessons.c.title.label("lesson_title"),
-            courses.c.title.label("course_title"), _stake().label("stake_ms"), count.label("causes"),
+            courses.c.title.label("course_title"), (_stake() + _appealed()).label("stake_ms"), count.label("causes"),
         )
         .select_from(
             cases.join(accounts, accounts.c.id == cases.c.learner_id)

@@ -92,7 +92,7 @@ async def test_an_appeal_stands_on_the_record_and_in_the_queue_and_not_twice(sit
     status, text = await person.post("/appeals", **form)
     assert status == 409
     queue = await reviewer.page("/console/cases?kind=appeal")
-    assert queue.count('class="row"') == 1 and "学员申诉" in queue
+    assert queue.count('class="row"') == 1 and "学员申诉" in queue and ">4 秒</td>" in queue
     foreign = await site.person("reviewer", site.there)
     assert "学员申诉" not in await foreign.page("/console/cases?kind=appeal")
 
