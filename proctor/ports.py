@@ -160,6 +160,7 @@ class SeatOpened(msgspec.Struct, frozen=True, kw_only=True):
     enrolled: bool
     instruction_version: int
     provisional: Spans = ()  # the part of `covered` that is provisional
+    reached_ms: int = 0  # end of the furthest span in the ledger of this lesson, of any status
 
 
 class SeatRefused(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +169,7 @@ class SeatRefused(msgspec.Struct, frozen=True, kw_only=True):
 
     why: Literal["stale", "login_ended", "account_changed", "not_on_roster", "no_lesson", "blocked"]
     stored_fence: int = 0
+    node: str = ""  # of a stale one: where the seat of the stored fence is, or was
 
 
 class SeatWrite(msgspec.Struct, frozen=True, kw_only=True):

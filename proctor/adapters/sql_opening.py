@@ -1,11 +1,19 @@
-"""Opening a seat in SQL: strictly newer fences only, settle what is not stored yet, say what the session needs."""
+"""Opening seats in SQL: strictly newer fences only, settle what is not stored yet, say what the sessions need.
+
+A reconnect storm opens thousands: every question is asked once for a whole group of requests.
+"""
 
 from __future__ import annotations
 
-import msgspec
-from sqlalchemy import func, insert, select, update
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
-from proctor.adapters.sql_store import read_coverage, store_items
+import msgspec
+from sqlalchemy import LargeBinary, bindparam, func, select, update
+
+from proctor.adapters.sql_store import read_coverages, store_items
 from proctor.core.facts import BeatSummary, Credited, Spans
 from proctor.core.inputs import Licence, Snapshot
 from proctor.core.intervals import subtract, total
@@ -13,200 +21,332 @@ from proctor.core.snapshot import decode_snapshot, encode_snapshot, newer
 from proctor.modules.accounts.tables import accounts, institutions, login_sessions
 from proctor.modules.catalog.tables import class_courses, classes, lessons, rosters
 from proctor.modules.privacy.tables import consents, enrolments
+from proctor.modules.schema import Key, insert_new
 from proctor.modules.study.rules import policy_of
 from proctor.modules.study.tables import ledger, seats
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite
+
+Answers = dict[int, SeatOpened | SeatRefused]  # by learner
 
 
 class Openings:
     """Opens seats inside the caller's write transaction. `policy`: values of this installation."""
 
     def __init__(self, policy: str) -> None:
-        self._policy = policy
+        # Sessions of one class share one policy object: it is frozen.
+        self._policy_of = lru_cache(maxsize=256)(lambda *packs: policy_of(policy, *packs))
 
-    async def open(self, conn, request: OpenSeat) -> SeatOpened | SeatRefused:
-        refused = await _who(conn, request)
-        if refused is not None:
-            return refused
-        place = await _place(conn, request)
-        if place is None:
-            return SeatRefused(why="no_lesson")
-        if place.class_id is None:
-            return SeatRefused(why="not_on_roster")
-        seat = await _take(conn, request)
-        if isinstance(seat, SeatRefused):
-            return seat
-        base = newer(request.snapshot, seat.base)
-        settled_ms = await _settle(conn, request, base, seat.stored_stretch) if base else 0
-        return await self._opened(conn, request, place, base, settled_ms, seat.instruction_version)
+    async def open(self, conn, requests: Sequence[OpenSeat]) -> list[SeatOpened | SeatRefused]:
+        """Answers in the order of the requests. Two of one learner are opened one after the other, by fence."""
+        answers: dict[int, SeatOpened | SeatRefused] = {}
+        left = sorted(range(len(requests)), key=lambda index: (requests[index].learner_id, requests[index].fence))
+        while left:
+            now: dict[int, int] = {}  # index by learner
+            for index in left:
+                now.setdefault(requests[index].learner_id, index)
+            opened = await self._open(conn, [requests[index] for index in now.values()])
+            answers |= {index: opened[learner_id] for learner_id, index in now.items()}
+            left = [index for index in left if index not in answers]
+        return [answers[index] for index in range(len(requests))]
 
-    async def _opened(
-        self, conn, request: OpenSeat, place, base: Snapshot | None, settled_ms: int, version: int
-    ) -> SeatOpened:
-        covered, provisional, totals = await read_coverage(conn, request.learner_id, request.lesson_id)
-        day_used = select(func.coalesce(func.sum(ledger.c.to_ms - ledger.c.from_ms), 0)).where(
-            ledger.c.learner_id == request.learner_id, ledger.c.day == request.day
+    async def _open(self, conn, requests: Sequence[OpenSeat]) -> Answers:
+        """Each learner at most once."""
+        people = await _people(conn, requests)
+        logins = await _logins(conn, requests)
+        places = await _places(conn, requests)
+        answers: Answers = {}
+        for request in requests:
+            refused = _refusal(request, people.get(request.learner_id), logins, places)
+            if refused is not None:
+                answers[request.learner_id] = refused
+        taken = await _take(conn, [one for one in requests if one.learner_id not in answers], answers)
+        settled = await _settle(conn, taken)
+        return answers | await self._opened(conn, taken, settled, people, places)
+
+    async def _opened(self, conn, taken: Sequence[_Taken], settled: dict[int, int], people, places) -> Answers:
+        requests = [one.request for one in taken]
+        ids = [request.learner_id for request in requests]
+        coverages = await read_coverages(conn, [(one.learner_id, one.lesson_id) for one in requests])
+        used = await _day_used(conn, requests)
+        consenting = await _consenting(conn, ids)
+        enrolled = await _some(conn, select(enrolments.c.learner_id).where(enrolments.c.learner_id.in_(ids)))
+        answers: Answers = {}
+        for one in taken:
+            request, person = one.request, people[one.request.learner_id]
+            learner_id, place = request.learner_id, places[request.learner_id, request.lesson_id]
+            covered, provisional, totals = coverages[learner_id, request.lesson_id]
+            answers[learner_id] = SeatOpened(
+                covered=covered, provisional=provisional, totals=totals, duration_ms=place.lesson.duration_ms,
+                class_id=place.mine.class_id, institution_id=person.institution_id, zone=person.zone,
+                policy=self._policy_of(person.policy, place.mine.policy), licence=_licence(place, request.at_ms),
+                day_used_ms=used.get((learner_id, request.day), 0), base=one.base,
+                settled_ms=settled.get(learner_id, 0), face_consent=learner_id in consenting,
+                enrolled=learner_id in enrolled, instruction_version=one.instruction_version,
+            )  # fmt: skip
+        return answers
+
+
+# Who, and for which lesson.
+
+
+async def _people(conn, requests: Sequence[OpenSeat]) -> dict[int, Any]:
+    """Accounts as they are now, with their institution; a ticket only says how they were a minute ago."""
+    statement = (
+        select(
+            accounts.c.id, accounts.c.version, accounts.c.status, accounts.c.institution_id, institutions.c.zone,
+            institutions.c.policy,
         )
-        return SeatOpened(
-            covered=covered,
-            provisional=provisional,
-            totals=totals,
-            duration_ms=place.duration_ms,
-            class_id=place.class_id,
-            institution_id=place.institution_id,
-            zone=place.zone,
-            policy=policy_of(self._policy, place.institution_policy, place.class_policy),
-            licence=_licence(place, request.at_ms),
-            day_used_ms=int((await conn.execute(day_used)).scalar_one()),
-            base=base,
-            settled_ms=settled_ms,
-            face_consent=await _face_consent(conn, request.learner_id),
-            enrolled=await _enrolled(conn, request.learner_id),
-            instruction_version=version,
-        )
+        .join(institutions, institutions.c.id == accounts.c.institution_id)
+        .where(accounts.c.id.in_([request.learner_id for request in requests]))
+    )  # fmt: skip
+    return {row.id: row for row in (await conn.execute(statement)).all()}
 
 
-async def _who(conn, request: OpenSeat) -> SeatRefused | None:
-    """Login session and account as they are now; a ticket only says how they were a minute ago."""
-    statement = select(accounts.c.version, accounts.c.status).where(accounts.c.id == request.learner_id)
-    account = (await conn.execute(statement)).one_or_none()
-    if account is None or account.version != request.account_version:
-        return SeatRefused(why="account_changed")
-    if account.status != "active":
-        return SeatRefused(why="blocked")
-    if request.login_id:
-        statement = select(login_sessions.c.ended_ms, login_sessions.c.expires_ms).where(
-            login_sessions.c.id == request.login_id, login_sessions.c.account_id == request.learner_id
-        )
-        login = (await conn.execute(statement)).one_or_none()
-        if login is None or login.ended_ms is not None or login.expires_ms <= request.at_ms:
-            return SeatRefused(why="login_ended")
-    return None
+async def _logins(conn, requests: Sequence[OpenSeat]) -> dict[tuple[str, int], Any]:
+    ids = [request.login_id for request in requests if request.login_id]
+    if not ids:
+        return {}
+    columns = login_sessions.c.id, login_sessions.c.account_id, login_sessions.c.ended_ms, login_sessions.c.expires_ms
+    rows = (await conn.execute(select(*columns).where(login_sessions.c.id.in_(ids)))).all()
+    return {(row.id, row.account_id): row for row in rows}
 
 
-async def _place(conn, request: OpenSeat):
-    """The lesson, its institution, and the best class of this learner: an open one if there is one."""
-    is_open = (classes.c.opens_ms <= request.at_ms) & (classes.c.closes_ms > request.at_ms)
+class _Place(msgspec.Struct, frozen=True):
+    """A lesson and the best class of one learner for it: an open one if there is one."""
+
+    lesson: Any
+    mine: Any  # None: on no roster for it
+
+
+async def _places(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, int], _Place]:
+    columns = lessons.c.id, lessons.c.course_id, lessons.c.duration_ms, lessons.c.filing_no, lessons.c.taken_down_ms
+    wanted = lessons.c.id.in_({request.lesson_id for request in requests})
+    found = {row.id: row for row in (await conn.execute(select(*columns).where(wanted))).all()}
     mine = (
         select(
-            rosters.c.class_id, class_courses.c.course_id, classes.c.opens_ms, classes.c.closes_ms, classes.c.policy
+            rosters.c.learner_id, rosters.c.class_id, class_courses.c.course_id, classes.c.opens_ms,
+            classes.c.closes_ms, classes.c.policy,
         )
         .select_from(
             rosters.join(class_courses, class_courses.c.class_id == rosters.c.class_id).join(
                 classes, classes.c.id == rosters.c.class_id
             )
         )
-        .where(rosters.c.learner_id == request.learner_id)
-        .order_by(is_open.desc(), classes.c.id)
-    ).subquery()
-    statement = (
-        select(
-            lessons.c.duration_ms, lessons.c.filing_no, lessons.c.taken_down_ms, mine.c.class_id, mine.c.opens_ms,
-            mine.c.closes_ms, mine.c.policy.label("class_policy"), institutions.c.id.label("institution_id"),
-            institutions.c.zone, institutions.c.policy.label("institution_policy"),
+        .where(
+            rosters.c.learner_id.in_([request.learner_id for request in requests]),
+            class_courses.c.course_id.in_({row.course_id for row in found.values()}),
         )
-        .select_from(
-            lessons.join(accounts, accounts.c.id == request.learner_id)
-            .join(institutions, institutions.c.id == accounts.c.institution_id)
-            .outerjoin(mine, mine.c.course_id == lessons.c.course_id)
-        )
-        .where(lessons.c.id == request.lesson_id)
-        .limit(1)
     )  # fmt: skip
-    return (await conn.execute(statement)).one_or_none()
+    by_course: dict[tuple[int, int], list] = defaultdict(list)
+    for row in (await conn.execute(mine)).all():
+        by_course[row.learner_id, row.course_id].append(row)
+    places = {}
+    for request in requests:
+        lesson = found.get(request.lesson_id)
+        if lesson is not None:
+            choice = by_course[request.learner_id, lesson.course_id]
+            best = min(choice, key=lambda row: (not _is_open(row, request.at_ms), row.class_id), default=None)
+            places[request.learner_id, request.lesson_id] = _Place(lesson, best)
+    return places
 
 
-def _licence(place, at_ms: int) -> Licence:
-    if place.filing_no is None or place.taken_down_ms is not None:
+def _is_open(row, at_ms: int) -> bool:
+    return row.opens_ms <= at_ms < row.closes_ms
+
+
+def _refusal(request: OpenSeat, person, logins: dict, places: dict) -> SeatRefused | None:
+    if person is None or person.version != request.account_version:
+        return SeatRefused(why="account_changed")
+    if person.status != "active":
+        return SeatRefused(why="blocked")
+    if request.login_id:
+        login = logins.get((request.login_id, request.learner_id))
+        if login is None or login.ended_ms is not None or login.expires_ms <= request.at_ms:
+            return SeatRefused(why="login_ended")
+    place = places.get((request.learner_id, request.lesson_id))
+    if place is None:
+        return SeatRefused(why="no_lesson")
+    if place.mine is None:
+        return SeatRefused(why="not_on_roster")
+    return None
+
+
+def _licence(place: _Place, at_ms: int) -> Licence:
+    if place.lesson.filing_no is None or place.lesson.taken_down_ms is not None:
         return Licence(earns=False, reason="unfiled")
-    if not place.opens_ms <= at_ms < place.closes_ms:
+    if not _is_open(place.mine, at_ms):
         return Licence(earns=False, reason="class_closed")
     return Licence(earns=True)
 
 
-class _Seat(msgspec.Struct, frozen=True):
+# The seat.
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    request: OpenSeat
     stored_stretch: int
     instruction_version: int
-    base: Snapshot | None
+    base: Snapshot | None  # the newer of snapshot and seat state
 
 
-async def _take(conn, request: OpenSeat) -> _Seat | SeatRefused:
-    """Strictly greater, never equal: an equal fence is one that a Redis without memory handed out twice."""
-    row = (await conn.execute(select(seats).where(seats.c.learner_id == request.learner_id))).one_or_none()
-    place = {
-        "fence": request.fence, "node": request.node, "device_id": request.device_id, "page_id": request.page_id,
-        "lesson_id": request.lesson_id, "updated_ms": request.at_ms,
-    }  # fmt: skip
-    if row is None:
-        empty = _empty(request)
-        await conn.execute(insert(seats).values(learner_id=request.learner_id, state=encode_snapshot(empty), **place))
-        return _Seat(0, 0, None)
-    guard = (
-        update(seats)
-        .where(seats.c.learner_id == request.learner_id, seats.c.fence < request.fence)
-        .values(**place)
-        .returning(seats.c.stored_stretch, seats.c.instruction_version)
+_TAKE = (
+    update(seats)
+    .where(seats.c.learner_id == bindparam("seat"), seats.c.fence < bindparam("seat_fence", type_=Key))
+    .values({name: bindparam(f"seat_{name}") for name in ("node", "device_id", "page_id")})
+    .values(
+        fence=bindparam("seat_fence", type_=Key), lesson_id=bindparam("seat_lesson", type_=Key),
+        updated_ms=bindparam("seat_ms"),
     )
-    taken = (await conn.execute(guard)).one_or_none()
-    if taken is None:
-        return SeatRefused(why="stale", stored_fence=row.fence)
-    state = decode_snapshot(bytes(row.state))
-    return _Seat(taken.stored_stretch, taken.instruction_version, state if state.fence else None)
+)  # fmt: skip
 
 
-def _empty(request: OpenSeat) -> Snapshot:
-    """The state of a seat that nobody has used yet: fence 0 says so."""
-    return Snapshot(
+async def _take(conn, requests: Sequence[OpenSeat], answers: Answers) -> list[_Taken]:
+    """Strictly greater, never equal: an equal fence is one that a Redis without memory handed out twice.
+
+    Refusals go into `answers`. The rows are locked in key order when they are read, so what is decided here is
+    what the update finds; a seat that nobody has used yet has the fence 0.
+    """
+    if not requests:
+        return []
+    rows = await _locked(conn, requests)
+    if missing := [request for request in requests if request.learner_id not in rows]:
+        await conn.execute(insert_new(conn.dialect.name, seats), [_unused(request) for request in missing])
+        rows |= await _locked(conn, missing)
+    taken, moves = [], []
+    for request in requests:
+        row = rows[request.learner_id]
+        if not request.fence > row.fence:
+            answers[request.learner_id] = SeatRefused(why="stale", stored_fence=row.fence, node=row.node)
+            continue
+        state = decode_snapshot(bytes(row.state))
+        base = newer(request.snapshot, state if state.fence else None)
+        taken.append(_Taken(request, row.stored_stretch, row.instruction_version, base))
+        moves.append({
+            "seat": request.learner_id, "seat_fence": request.fence, "seat_node": request.node,
+            "seat_device_id": request.device_id, "seat_page_id": request.page_id, "seat_lesson": request.lesson_id,
+            "seat_ms": request.at_ms,
+        })  # fmt: skip
+    if moves:
+        await conn.execute(_TAKE, moves)
+    return taken
+
+
+async def _locked(conn, requests: Sequence[OpenSeat]) -> dict[int, Any]:
+    columns = (
+        seats.c.learner_id, seats.c.fence, seats.c.node, seats.c.state, seats.c.stored_stretch,
+        seats.c.instruction_version,
+    )  # fmt: skip
+    wanted = seats.c.learner_id.in_([request.learner_id for request in requests])
+    statement = select(*columns).where(wanted).order_by(seats.c.learner_id).with_for_update()
+    return {row.learner_id: row for row in (await conn.execute(statement)).all()}
+
+
+def _unused(request: OpenSeat) -> dict:
+    """The row of a seat that nobody has used yet: fence 0 says so."""
+    state = Snapshot(
         learner_id=request.learner_id, lesson_id=request.lesson_id, fence=0, seq=0, at_redis_ms=0, position_ms=0,
         playing=False, day=request.day, day_used_ms=0, slack_ms=0, stretch=0, open_spans=(), open_from_redis_ms=0,
     )  # fmt: skip
+    return {
+        "learner_id": request.learner_id, "fence": 0, "node": request.node, "device_id": request.device_id,
+        "page_id": request.page_id, "lesson_id": request.lesson_id, "state": encode_snapshot(state),
+        "updated_ms": request.at_ms,
+    }  # fmt: skip
 
 
-async def _settle(conn, request: OpenSeat, base: Snapshot, stored_stretch: int) -> int:
-    """Stretches that snapshot or seat held beyond the ledger become facts of the lesson they name."""
-    open_one = ((base.stretch, base.lesson_id, base.open_spans, base.day),) if base.open_spans else ()
-    facts = []
-    for number, lesson_id, spans, day in (*base.closed, *open_one):
-        if number <= stored_stretch:
-            continue
-        covered, _provisional, _totals = await read_coverage(conn, request.learner_id, lesson_id)
+# What was not stored yet.
+
+_SETTLED = (
+    update(seats)
+    .where(seats.c.learner_id == bindparam("seat"))
+    .values(stored_stretch=bindparam("seat_stretch"), state=bindparam("seat_state", type_=LargeBinary))
+)
+
+
+async def _settle(conn, taken: Sequence[_Taken]) -> dict[int, int]:
+    """Stretches that snapshot or seat held beyond the ledger become facts of the lesson they name.
+
+    Returns what was newly stored, in milliseconds by learner.
+    """
+    unstored = [(one, *stretch) for one in taken for stretch in _stretches(one)]
+    places = [(one.request.learner_id, lesson_id) for one, _number, lesson_id, _spans, _day in unstored]
+    coverages = await read_coverages(conn, places)
+    facts: dict[int, list[Credited]] = defaultdict(list)
+    for one, number, lesson_id, spans, day in unstored:
+        covered, _provisional, _totals = coverages[one.request.learner_id, lesson_id]
         fresh: Spans = subtract(spans, covered)
         if fresh:
-            facts.append(_resumed(request, base, number, lesson_id, fresh, day))
-    if facts:
-        item = SeatWrite(
-            learner_id=request.learner_id, lesson_id=request.lesson_id, fence=request.fence, facts=tuple(facts),
-            state=None,
-        )  # fmt: skip
-        await store_items(conn, [item], {request.learner_id: stored_stretch})
-    newest = max(stored_stretch, base.stretch)
-    where = seats.c.learner_id == request.learner_id
+            facts[one.request.learner_id].append(_resumed(one, number, lesson_id, fresh, day))
+    items = [
+        SeatWrite(
+            learner_id=one.request.learner_id, lesson_id=one.request.lesson_id, fence=one.request.fence,
+            facts=tuple(facts[one.request.learner_id]), state=None,
+        )
+        for one in taken
+        if one.request.learner_id in facts
+    ]  # fmt: skip
+    await store_items(conn, items, {one.request.learner_id: one.stored_stretch for one in taken})
     # The state goes with the number: a session that starts from an older state would number its stretches as if
     # they were stored already, and lose them.
-    values = {"stored_stretch": newest, "state": encode_snapshot(base)}
-    await conn.execute(update(seats).where(where).values(**values))
-    return sum(total(fact.spans) for fact in facts)
+    moves = [
+        {
+            "seat": one.request.learner_id, "seat_stretch": max(one.stored_stretch, one.base.stretch),
+            "seat_state": encode_snapshot(one.base),
+        }
+        for one in taken
+        if one.base is not None
+    ]  # fmt: skip
+    if moves:
+        await conn.execute(_SETTLED, moves)
+    return {learner_id: sum(total(fact.spans) for fact in mine) for learner_id, mine in facts.items()}
 
 
-def _resumed(request: OpenSeat, base: Snapshot, number: int, lesson_id: int, spans: Spans, day: str) -> Credited:
+def _stretches(one: _Taken) -> Iterable[tuple[int, int, Spans, str]]:
+    """(number, lesson, spans, day) of what the base holds beyond the ledger."""
+    base = one.base
+    if base is None:
+        return ()
+    open_one = ((base.stretch, base.lesson_id, base.open_spans, base.day),) if base.open_spans else ()
+    return [stretch for stretch in (*base.closed, *open_one) if stretch[0] > one.stored_stretch]
+
+
+def _resumed(one: _Taken, number: int, lesson_id: int, spans: Spans, day: str) -> Credited:
+    base = one.base
+    assert base is not None
     is_open = number == base.stretch
     return Credited(
-        lesson_id=lesson_id, at_ms=request.at_ms, cause="resume", stretch=number, spans=spans, day=day,
+        lesson_id=lesson_id, at_ms=one.request.at_ms, cause="resume", stretch=number, spans=spans, day=day,
         from_at_ms=base.open_from_redis_ms if is_open else base.at_redis_ms, rule_version="settled",
         summary=BeatSummary(beats=0, gap_ms_max=0, frames=0),
     )  # fmt: skip
 
 
-async def _face_consent(conn, learner_id: int) -> bool:
-    newest = (
-        select(consents.c.choice)
-        .where(consents.c.learner_id == learner_id, consents.c.purpose == "face_check")
-        .order_by(consents.c.id.desc())
-        .limit(1)
+# What the session needs besides.
+
+
+async def _day_used(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, str], int]:
+    place = ledger.c.learner_id, ledger.c.day
+    statement = (
+        select(*place, func.sum(ledger.c.to_ms - ledger.c.from_ms))
+        .where(
+            ledger.c.learner_id.in_([request.learner_id for request in requests]),
+            ledger.c.day.in_({request.day for request in requests}),
+        )
+        .group_by(*place)
     )
-    return (await conn.execute(newest)).scalar_one_or_none() == "given"
+    return {(learner_id, day): int(ms) for learner_id, day, ms in (await conn.execute(statement)).all()}
 
 
-async def _enrolled(conn, learner_id: int) -> bool:
-    statement = select(enrolments.c.learner_id).where(enrolments.c.learner_id == learner_id)
-    return (await conn.execute(statement)).first() is not None
+async def _consenting(conn, ids: Sequence[int]) -> set[int]:
+    """Append-only: the newest choice holds."""
+    statement = (
+        select(consents.c.learner_id, consents.c.choice)
+        .where(consents.c.learner_id.in_(ids), consents.c.purpose == "face_check")
+        .order_by(consents.c.id)
+    )
+    newest = {learner_id: choice for learner_id, choice in (await conn.execute(statement)).all()}
+    return {learner_id for learner_id, choice in newest.items() if choice == "given"}
+
+
+async def _some(conn, statement) -> set[int]:
+    return set((await conn.execute(statement)).scalars().all())

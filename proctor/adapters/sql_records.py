@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, bindparam, func, select, update
 
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.sql_opening import Openings
-from proctor.adapters.sql_store import read_coverage, store_items
+from proctor.adapters.sql_store import read_coverages, store_items
 from proctor.core.facts import Spans
 from proctor.core.inputs import Instruction, Totals
 from proctor.core.snapshot import encode_snapshot
@@ -28,14 +28,14 @@ class SqlRecords:
         self._openings = Openings(policy)
 
     async def open_seats(self, requests: Sequence[OpenSeat]) -> list[SeatOpened | SeatRefused]:
-        answers: dict[int, SeatOpened | SeatRefused] = {}
-        order = sorted(range(len(requests)), key=lambda index: (requests[index].learner_id, requests[index].fence))
+        if not requests:
+            return []
         async with self._db.write() as conn:
-            for index in order:
-                answers[index] = await self._openings.open(conn, requests[index])
-        return [answers[index] for index in range(len(requests))]
+            return await self._openings.open(conn, requests)
 
     async def write(self, items: Sequence[SeatWrite]) -> list[SeatWritten]:
+        if not items:
+            return []
         # Seats in key order, so that two gateways never wait for each other in a circle.
         ordered = sorted(items, key=lambda item: item.learner_id)
         async with self._db.write() as conn:
@@ -61,7 +61,8 @@ class SqlRecords:
 
     async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Totals]:
         async with self._db.read() as conn:
-            covered, _provisional, totals = await read_coverage(conn, learner_id, lesson_id)
+            found = await read_coverages(conn, [(learner_id, lesson_id)])
+        covered, _provisional, totals = found[learner_id, lesson_id]
         return covered, totals
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Integer, bindparam, func, insert, select, update
+import msgspec
+from sqlalchemy import Integer, bindparam, column, func, insert, select, update, values
 
 from proctor.adapters.sql_facts import apply_fact, touch_lessons
 from proctor.core.coalesce import SETTLES, coalesce
 from proctor.core.facts import COVERED, CheckDecided, Credited, Fact, Spans, Status
 from proctor.core.inputs import Totals
-from proctor.core.intervals import normalise
+from proctor.core.intervals import normalise, subtract, union
 from proctor.modules.schema import Key
 from proctor.modules.study.ledger import RollupKey, credit_rows, fact_row, recompute_rollups, settle
 from proctor.modules.study.tables import facts, ledger, seats
@@ -25,6 +26,7 @@ async def store_items(conn, items: Sequence[SeatWrite], stored: dict[int, int]) 
     of them each on its own. `stored`: the newest stored stretch by learner; it moves.
     """
     batch = _Batch(conn, stored)
+    await batch.look((item.learner_id, fact.lesson_id) for item in items for fact in item.facts if _pays(fact))
     for item in items:
         for fact in coalesce(item.facts):
             if not isinstance(fact, Credited) or fact.stretch > stored[item.learner_id]:
@@ -42,11 +44,19 @@ class _Batch:
         self._stored = stored
         self._facts: list[dict] = []
         self._credits: list[dict] = []
+        self._covered: dict[tuple[int, int], Spans] = {}  # by learner and lesson, of those that are paid here
         self._touched: set[RollupKey] = set()
         self._moved: dict[int, dict] = {}  # new numbers of a seat by learner
 
+    async def look(self, places: Iterable[tuple[int, int]]) -> None:
+        """Read what is covered now."""
+        found = await read_coverages(self._conn, places)
+        self._covered |= {place: covered for place, (covered, _provisional, _totals) in found.items()}
+
     async def add(self, item: SeatWrite, fact: Fact) -> None:
         learner_id = item.learner_id
+        if isinstance(fact, Credited):
+            fact = self._fresh(learner_id, fact)
         self._facts.append(fact_row(learner_id, item.fence, fact))
         if isinstance(fact, Credited):
             self._credits += credit_rows(learner_id, fact)
@@ -59,7 +69,15 @@ class _Batch:
             await self._credit()
             self._touched |= await apply_to_ledger(self._conn, learner_id, fact)
             self._seat(learner_id)["seat_decided"] = fact.number
+            await self.look([place for place in self._covered if place[0] == learner_id])
         await apply_fact(self._conn, learner_id, fact)
+
+    def _fresh(self, learner_id: int, fact: Credited) -> Credited:
+        """Without what people gave back while the stretch was open: watched again meanwhile, it is paid once."""
+        covered = self._covered.get((learner_id, fact.lesson_id), ())
+        fresh = subtract(fact.spans, covered)
+        self._covered[learner_id, fact.lesson_id] = union(covered, fresh)
+        return fact if fresh == fact.spans else msgspec.structs.replace(fact, spans=fresh)
 
     def _seat(self, learner_id: int) -> dict:
         return self._moved.setdefault(
@@ -78,6 +96,10 @@ class _Batch:
         await recompute_rollups(self._conn, self._touched)
         if self._moved:
             await self._conn.execute(_MOVE, [self._moved[learner_id] for learner_id in sorted(self._moved)])
+
+
+def _pays(fact: Fact) -> bool:
+    return isinstance(fact, Credited) and bool(fact.spans)
 
 
 _MOVE = (
@@ -101,15 +123,23 @@ async def apply_to_ledger(conn, learner_id: int, fact: Fact) -> set[RollupKey]:
     return set()
 
 
-async def read_coverage(conn, learner_id: int, lesson_id: int) -> tuple[Spans, Spans, Totals]:
-    """Covered spans, their provisional part, and totals by status."""
-    statement = select(ledger.c.from_ms, ledger.c.to_ms, ledger.c.status).where(
-        ledger.c.learner_id == learner_id, ledger.c.lesson_id == lesson_id
-    )
-    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    sums: dict[str, int] = defaultdict(int)
-    for from_ms, to_ms, status in (await conn.execute(statement)).all():
-        spans[status].append((from_ms, to_ms))
-        sums[f"{status}_ms"] += to_ms - from_ms
-    covered = normalise(span for status in COVERED for span in spans[status])
-    return covered, normalise(spans[Status.PROVISIONAL]), Totals(**sums)
+async def read_coverages(
+    conn, places: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[Spans, Spans, Totals]]:
+    """Covered spans, their provisional part, and totals by status, for each (learner, lesson)."""
+    wanted = sorted(set(places))
+    spans: dict[tuple[int, int], dict[str, list[tuple[int, int]]]] = {place: defaultdict(list) for place in wanted}
+    # A join with the wanted pairs: a list of pairs after IN would not find its index in SQLite.
+    pairs = values(column("learner_id", Key), column("lesson_id", Key), name="pairs").data(wanted).cte("pairs")
+    statement = select(
+        ledger.c.learner_id, ledger.c.lesson_id, ledger.c.status, ledger.c.from_ms, ledger.c.to_ms
+    ).join(pairs, (ledger.c.learner_id == pairs.c.learner_id) & (ledger.c.lesson_id == pairs.c.lesson_id))
+    for learner_id, lesson_id, status, from_ms, to_ms in (await conn.execute(statement)).all() if wanted else ():
+        spans[learner_id, lesson_id][status].append((from_ms, to_ms))
+    return {place: _coverage(mine) for place, mine in spans.items()}
+
+
+def _coverage(spans: dict[str, list[tuple[int, int]]]) -> tuple[Spans, Spans, Totals]:
+    sums = {f"{status}_ms": sum(to_ms - from_ms for from_ms, to_ms in mine) for status, mine in spans.items()}
+    covered = normalise(span for status in COVERED for span in spans.get(status, ()))
+    return covered, normalise(spans.get(Status.PROVISIONAL, ())), Totals(**sums)

@@ -22,7 +22,16 @@ Key = BigInteger().with_variant(Integer(), "sqlite")
 
 def upsert(dialect: str, table: Table, *values: str):
     """Insert rows, or set `values` where the primary key is there already. Both databases say it alike."""
-    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    made = _insert(dialect, table)
     return made.on_conflict_do_update(
         index_elements=list(table.primary_key.columns), set_={name: made.excluded[name] for name in values}
     )
+
+
+def insert_new(dialect: str, table: Table):
+    """Insert rows where the primary key is not there yet."""
+    return _insert(dialect, table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
+
+
+def _insert(dialect: str, table: Table):
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

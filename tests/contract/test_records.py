@@ -76,7 +76,7 @@ async def test_only_a_strictly_newer_fence_opens_the_seat(db) -> None:
     world, records = await opened(db, 5)
     for fence in (4, 5):
         (answer,) = await records.open_seats([request(world, fence)])
-        assert answer == SeatRefused(why="stale", stored_fence=5)
+        assert answer == SeatRefused(why="stale", stored_fence=5, node="n")
     (answer,) = await records.open_seats([request(world, 6)])
     assert isinstance(answer, SeatOpened)
 
