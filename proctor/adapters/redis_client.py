@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from proctor.errors import Unavailable
 
 # Read with the module: a file that is read at the first call would stop the loop of a running process.
 LUA = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "lua").glob("*.lua")}
+SHA = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in LUA.items()}
 CONNECTIONS_MAX = 32
 CONNECT_S = 2.0
 OPERATION_S = 2.0
@@ -62,6 +64,22 @@ class Scripts:
             script = self._scripts[name] = self._client.register_script(LUA[name])
         with translated():
             return await script(keys=keys, args=args)
+
+    async def run_many(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """The same script for many (keys, arguments) in one round trip. A script that fails raises, after all ran."""
+        with translated():
+            try:
+                return await self._pipe(name, calls)
+            except NoScriptError:
+                # A store that restarted has forgotten it; our scripts are safe to repeat.
+                await self._client.script_load(LUA[name])
+                return await self._pipe(name, calls)
+
+    async def _pipe(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                pipe.evalsha(SHA[name], len(keys), *keys, *args)
+            return await pipe.execute()
 
 
 def text(value: bytes | str | None) -> str:

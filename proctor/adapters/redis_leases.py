@@ -12,6 +12,7 @@ from proctor.core.snapshot import decode_snapshot
 from proctor.ports import Acquire, Acquired, Holder, LeaseSync, NotAcquired
 
 ITEMS_MAX = 500  # of one call: a longer script would hold the others up
+CALLS_MAX = 64  # of one round trip
 
 
 class RedisLeases:
@@ -53,28 +54,38 @@ class RedisLeases:
         by_bucket: dict[int, list[int]] = defaultdict(list)
         for index, item in enumerate(items):
             by_bucket[item.learner_id % self._buckets].append(index)
+        parts = [
+            indexes[start : start + ITEMS_MAX]
+            for indexes in by_bucket.values()
+            for start in range(0, len(indexes), ITEMS_MAX)
+        ]
         held = [False] * len(items)
         now_ms = 0
-        for indexes in by_bucket.values():
-            for start in range(0, len(indexes), ITEMS_MAX):
-                part = indexes[start : start + ITEMS_MAX]
-                answer = await self._sync_bucket([items[index] for index in part])
-                now_ms = int(answer[0])
+        # One call of the script per bucket, many of them in one round trip.
+        for start in range(0, len(parts), CALLS_MAX):
+            some = parts[start : start + CALLS_MAX]
+            answers = await self._scripts.run_many("sync", [self._of(items, part) for part in some])
+            for part, answer in zip(some, answers, strict=True):
+                now_ms = answer[0]
                 for index, word in zip(part, answer[1:], strict=True):
-                    held[index] = int(word) == 1
+                    held[index] = word == 1
         return held, now_ms or await redis_time_ms(self._client)
 
-    async def _sync_bucket(self, items: list[LeaseSync]) -> list:
+    def _of(self, items: Sequence[LeaseSync], part: Sequence[int]) -> tuple[list[str], list]:
+        """Keys and arguments of the items of one bucket."""
+        tag = f"{{{items[part[0]].learner_id % self._buckets}}}"
+        lease, snapshot = f"zx:lease:{tag}:", f"zx:snap:{tag}:"
         keys: list[str] = []
         args: list = [self._keep_ms]
-        for item in items:
-            keys += [self._lease(item.learner_id), self._snapshot(item.learner_id)]
+        for index in part:
+            item = items[index]
             holder = item.holder
-            args += [
+            keys += (f"{lease}{item.learner_id}", f"{snapshot}{item.learner_id}")
+            args += (
                 item.fence, holder.device_id, holder.page_id, holder.node, holder.device_kind, item.lease_ms,
                 item.snapshot or b"",
-            ]  # fmt: skip
-        return await self._scripts.run("sync", keys, args)
+            )  # fmt: skip
+        return keys, args
 
     async def release(self, learner_id: int, fence: int) -> bool:
         return int(await self._scripts.run("release", [self._lease(learner_id)], [fence])) == 1
