@@ -12,7 +12,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from proctor import compose
+from proctor import compose, logs
 from proctor.settings import Settings, load
 from web import context
 from web.app import make_app
@@ -24,6 +24,7 @@ GRACE_S = 3.0
 def main() -> int:
     try:
         settings = load()
+        logs.set_up("web", settings.log_level)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2

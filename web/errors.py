@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,8 @@ from web.security import safe_next
 
 log = structlog.get_logger("web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+POST_S = 90.0  # longer than the window of a check: two megabytes over a poor line take half a minute
 
 
 def _n(text: str) -> str:
@@ -145,10 +148,18 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    limit = asyncio.timeout(POST_S if request.method == "POST" else None)
     try:
-        return await handler(request)
+        async with limit:
+            return await handler(request)
     except Refused as refused:
         return answer(request, refused)
+    except TimeoutError:
+        if not limit.expired():
+            log.exception("request_failed", request=request[context.REQUEST_ID], route=_name(request))
+            return answer(request, Refused("broken"))
+        # A body that trickles in would hold its socket for ever.
+        return answer(request, Refused("form_wrong"))
     except Unavailable as gone:
         log.warning("unavailable", port=gone.port, request=request[context.REQUEST_ID])
         return answer(request, Refused("unavailable"))

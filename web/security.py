@@ -65,6 +65,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     fresh = not _is_device(device)
     request[context.DEVICE] = secrets.token_hex(16) if fresh else device
     request[context.LANG] = _lang(request)
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        # Browsers send bodies as they are; a packed one may unfold to a thousand times what our bounds look at.
+        raise Refused("form_wrong")
     if route is not None and route.role != "files":
         cookie = request.cookies.get(SESSION_COOKIE, "")
         request[context.SIGNED] = await context.site(request).accounts.session(cookie) if cookie else None

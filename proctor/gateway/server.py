@@ -28,6 +28,7 @@ log = structlog.get_logger("gateway")
 BACKLOG = 4_096
 SCAN_S = 0.5
 HANDSHAKE_S = 5.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Gateway:
@@ -101,8 +102,14 @@ class Gateway:
         if self.settings.public_url:
             return False
         # No public address is set: the page must come from this very machine's web port.
-        parts = urlsplit(origin)
-        return parts.hostname == urlsplit(f"//{host}").hostname and parts.port == self.settings.port
+        scheme = "https" if self.settings.tls_cert else "http"
+        try:
+            parts, own = urlsplit(origin), urlsplit(f"//{host}").hostname
+            # Browsers leave the scheme's own port out.
+            port = parts.port or DEFAULT_PORTS[scheme]
+        except ValueError:
+            return False
+        return own is not None and (parts.scheme, parts.hostname, port) == (scheme, own, self.settings.port)
 
     # Sockets.
 
