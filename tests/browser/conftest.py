@@ -1,7 +1,9 @@
-"""Running systems for browser tests. Pictures of pages go to `out/` beside this file and are never committed."""
+"""Running systems for browser tests. Pictures of pages go to `out/` beside this file and are never committed;
+with ZHENXUE_NEW_PICTURES=1 the two of the README are made anew."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +11,15 @@ import pytest
 
 from tests import pictures
 from tests.processes.conftest import STRICT, running
-from tests.stack import Stack, free_port
+from tests.stack import ROOT, Stack, free_port
 
 OUT = Path(__file__).parent / "out"
+
+
+def picture(name: str) -> Path:
+    """Where a picture of the README goes: into `docs/images` when somebody asks for new ones, else to the others."""
+    return (ROOT / "docs" / "images" if os.environ.get("ZHENXUE_NEW_PICTURES") else OUT) / f"{name}.png"
+
 
 # A fifth of the real times: cuts of 1, 4 and 36 s stand for 5 s, 20 s and 3 min.
 FIFTH = {

@@ -7,16 +7,30 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from proctor.modules.privacy.tables import enrolments, evidence
 from proctor.modules.study.tables import bursts
 from tests import pictures
 from tests.browser.cdp import Browser, Page
 from tests.browser.conftest import OUT
-from tests.browser.steps import answer_check, counted, press_play, sheet, sign_in, state
+from tests.browser.steps import answer_check, consent, counted, press_play, sheet, sign_in, state
 from tests.client import Person
 from tests.stack import Stack
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
+
+# When the pictures left and when the sheet showed what came of them.
+WATCH = """
+const fetched = window.fetch;
+window.fetch = (...given) => {
+  if (String(given[0]).includes('/frames') && !window.answered) window.sent = performance.now();
+  return fetched(...given);
+};
+new MutationObserver(() => {
+  const sheet = document.querySelector('[data-sheet=check]');
+  if (sheet && sheet.dataset.stage === 'result' && !window.answered) window.answered = performance.now();
+}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-stage']});
+"""
 
 
 async def enrolled(stack: Stack) -> tuple[int, str]:
@@ -95,6 +109,43 @@ async def test_a_random_check_pauses_the_video_and_a_pass_goes_on_by_itself(stri
         await state(page, "counting", seconds=25)
         await page.until("!document.querySelector('[data-sheet=check]')", 10)
         assert (await strict.totals(_account, 1)).final_ms >= 2_000
+
+
+async def test_who_refuses_studies_on_and_the_time_waits_for_a_person(strict: Stack, cameras) -> None:
+    ((account, login),) = await strict.people()
+    async with Browser(camera=cameras["man"]) as browser:
+        page = await browser.page()
+        await page.before_load("navigator.mediaDevices.getUserMedia = () => { window.asked = true; throw Error(); };")
+        await page.view(360, 780, mobile=True)
+        await sign_in(page, strict, login)
+        await consent(page, strict, "refused")
+        await press_play(page, strict)
+        assert "待人工核验" in await page.js("document.body.innerText"), "what refusing means for the time"
+        await state(page, "counting", seconds=20)
+        await counted(page, 4_000)
+        assert not await page.js("window.asked || !!document.querySelector('[data-sheet=check]')")
+        await page.shot(OUT / "refused-360.png")
+        await page.goto(f"{strict.url}/records/lessons/1")
+        assert "待人工核验" in await page.js("document.querySelector('.stretches').innerText")
+        assert page.errors == []
+    sums = await strict.totals(account, 1)
+    assert sums.waiting_ms >= 2_000 and sums.final_ms == sums.withheld_ms == 0
+    db = strict.database()
+    async with db.read() as conn:
+        assert (await conn.execute(select(evidence).where(evidence.c.learner_id == account))).first() is None
+        assert (await conn.execute(select(enrolments).where(enrolments.c.learner_id == account))).first() is None
+    await db.close()
+
+
+async def test_the_answer_to_a_check_is_there_within_two_seconds(strict: Stack, cameras) -> None:
+    _account, login = await enrolled(strict)
+    async with Browser(camera=cameras["man"]) as browser:
+        page = await browser.page()
+        await page.before_load(WATCH)
+        await before_camera(page, strict, login)
+        await state(page, "counting", seconds=20)
+        took_ms = await page.js("window.answered - window.sent")
+        assert 0 < took_ms <= 2_000, f"{took_ms} ms from the upload to the verdict"
 
 
 async def test_a_missed_check_pauses_until_one_is_taken(strict: Stack, cameras, tmp_path) -> None:

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.browser.cdp import Browser
-from tests.browser.conftest import OUT
+from tests.browser.conftest import OUT, picture
 from tests.browser.cut import Cut
 from tests.browser.steps import (
     answer_check,
@@ -45,7 +45,7 @@ async def test_the_whole_path_from_signing_in_to_the_record(stack: Stack, camera
         await page.shot(OUT / "check-360.png")
         await state(page, "counting", seconds=20)
         await counted(page, 4_000)
-        await page.shot(OUT / "lesson-360.png")
+        await page.shot(picture("player"))
         assert "正在计时" in await page.js("document.getElementById('status').innerText")
         before = await total_ms(page)
         await page.goto(f"{stack.url}/records/lessons/1")

@@ -5,6 +5,8 @@ The list comes from the table, so a new page is looked at without anybody rememb
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,20 @@ RUN = (
     "v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + n.failureSummary).join(' | ')))"
 )
 SIZES = ((360, 780, True), (1280, 900, False))
+# What a thumb must hit: at least 44 px high, by itself, by its label, or by the row whose link fills it.
+SMALL = """[...document.querySelectorAll('button, summary, select, textarea, input:not([type=hidden]), a[href]')]
+  .filter(e => !e.closest('svg, .skip, .zx-file') && e.getClientRects().length)
+  .filter(e => !(e.matches('a') && e.closest('p, dd, td') && getComputedStyle(e).display === 'inline'))
+  .map(e => [e, getComputedStyle(e, '::after').position === 'absolute' && e.closest('li, tr')])
+  .map(([e, row]) => [e, (e.closest('label') || row || e).getBoundingClientRect().height])
+  .filter(([e, high]) => high < 43.5)
+  .map(([e, high]) => `${e.tagName} "${(e.innerText || e.name || '').slice(0, 20)}" ${high}`)"""
+# Pages that are no route of their own: refusals and what a form answers.
+STATES = {
+    "": ("/nowhere",),
+    "learner": ("/console", "/lessons/999999"),
+    "staff": ("/console/cases?closed=1", "/learn"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,35 +72,37 @@ async def look(page: Page, stack: Stack, path: str, name: str) -> list[str]:
             wide = await page.js("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wide > 1:
                 problems.append(f"{path} {width}: scrolls sideways by {wide} px")
+            if mobile:
+                problems += [f"{path}: too small for a thumb: {one}" for one in await page.js(SMALL)]
             await page.shot(OUT / f"page-{name}-{width}-{shade}.png", full=True)
     return problems
 
 
 def name_of(path: str) -> str:
-    return path.strip("/").replace("/", "-") or "start"
+    return re.sub(r"[^a-z0-9]+", "-", path.strip("/")) or "start"
 
 
 async def test_every_page_is_accessible_in_all_sizes_and_shades(furnished: Stack, cameras) -> None:
     _account, login = await flagged(furnished)
-    logins = logins_of(Path(furnished.data))
+    logins = await asyncio.to_thread(logins_of, Path(furnished.data))
     problems: list[str] = []
     async with Browser(camera=cameras["man"]) as browser:
         page = await browser.page()
         seen = set()
-        for path in pages("anyone"):
+        for path in (*pages("anyone"), *STATES[""]):
             problems += await look(page, furnished, path, name_of(path))
             seen.add(path)
         await sign_in(page, furnished, login)
         await consent(page, furnished)
-        for path in pages("learner"):
+        for path in (*pages("learner"), *STATES["learner"]):
             problems += await look(page, furnished, path, name_of(path))
             seen.add(path)
         for who, roles in (("reviewer1", ("staff",)), ("admin1", ("administrator",))):
             staff = await browser.page(context=await browser.profile(), new_window=True)
             await sign_in(staff, furnished, who, logins[who])
-            for path in pages(*roles):
+            for path in (*pages(*roles), *STATES.get(roles[0], ())):
                 problems += await look(staff, furnished, path, name_of(path))
                 seen.add(path)
         assert page.errors == []
-    assert seen == {route.example for route in PAGES}
+    assert seen == {route.example for route in PAGES}.union(*STATES.values())
     assert problems == [], "\n".join(problems)

@@ -8,8 +8,8 @@ import pytest
 
 from tests import pictures
 from tests.browser.cdp import Browser, Page
-from tests.browser.conftest import OUT
-from tests.browser.steps import passed, sign_in, total_ms
+from tests.browser.conftest import OUT, picture
+from tests.browser.steps import counted, passed, sign_in, total_ms
 from tests.client import Person
 from tests.stack import Stack
 from tests.world import PASSWORD
@@ -63,7 +63,7 @@ async def test_one_proposes_another_confirms_and_the_learner_sees_it_at_once(str
         assert await one.js("document.querySelectorAll('[data-evidence]').length") >= 2
         await one.click("[data-evidence]")
         await one.until("[...document.querySelectorAll('.viewer img')].some(i => i.naturalWidth > 50)")
-        await one.shot(OUT / "case-1280.png", full=True)
+        await one.shot(picture("console"))
         await one.fill("textarea[name=reason]", "照片与实名登记照片不是同一人。")
         await one.click("button[value=propose]")
         await one.until("location.search.includes('done=propose')")
@@ -82,6 +82,36 @@ async def test_one_proposes_another_confirms_and_the_learner_sees_it_at_once(str
         assert "已核减" in words and "复核属实" in words
         await learner.view(360, 780, mobile=True)
         await learner.shot(OUT / "record-void-360.png", full=True)
+
+
+async def test_a_void_reaches_the_learner_while_studying(strict: Stack, cameras) -> None:
+    account, login = await flagged(strict)
+    ((_a, first), (_b, second)) = await strict.people(2, role="reviewer")
+    async with Browser(camera=cameras["man"]) as browser:
+        learner = await browser.page()
+        await sign_in(learner, strict, login)
+        await passed(learner, strict, 1)
+        # Checks come every two seconds here; each pass makes what was studied final.
+        await counted(learner, 4_000, 40)
+        one = await browser.page(context=await browser.profile(), new_window=True)
+        address = await open_case(one, strict, first)
+        await one.js("document.querySelectorAll('input[name=span]').forEach(box => { box.checked = true; })")
+        await one.fill("textarea[name=reason]", "照片与实名登记照片不是同一人。")
+        await one.click("button[value=propose]")
+        await one.until("location.search.includes('done=propose')")
+        two = await browser.page(context=await browser.profile(), new_window=True)
+        await sign_in(two, strict, second)
+        await two.goto(strict.url + address)
+        before = await total_ms(learner)
+        assert before >= 4_000
+        await two.fill("textarea[name=reason]", "复核属实，确认核减。")
+        await two.click("button[value=confirm]")
+        await two.until("location.search.includes('done=confirm')")
+        # Without a reload: the word stands over the video and the total falls.
+        await learner.until("document.querySelector('.zx-word').textContent.includes('已核减')", 5)
+        await learner.until(f"Number(document.getElementById('status').dataset.totalMs) <= {before - 2_000}", 5)
+        assert (await strict.totals(account, 1)).void_ms >= 4_000
+        assert learner.errors == []
 
 
 async def test_a_decision_reaches_the_learner_while_studying(strict: Stack, cameras) -> None:
