@@ -19,6 +19,8 @@ FRAME_BYTES_MAX = 2_048
 Ms = Annotated[int, msgspec.Meta(ge=0, le=86_400_000 * 7)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
+# Words of a player are plain: they go into rows and pages, and PostgreSQL takes no NUL in a text.
+Plain = Annotated[str, msgspec.Meta(max_length=24, pattern=r"^[ -~]*\Z")]
 WireSpan = tuple[Ms, Ms]
 Kind = Literal["beat", "play", "pause", "seek", "rate", "hide", "blur", "pip", "show", "end"]
 
@@ -68,7 +70,7 @@ class Beat(_Frame, tag="beat", frozen=True, kw_only=True, gc=False):
     rate: Annotated[int, msgspec.Meta(ge=0, le=16_000)] = 1_000  # permille
     ack: Count = 0
     nonce: Annotated[str, msgspec.Meta(max_length=16)] = ""
-    signals: Annotated[list[Annotated[str, msgspec.Meta(max_length=24)]], msgspec.Meta(max_length=8)] = []
+    signals: Annotated[list[Plain], msgspec.Meta(max_length=8)] = []
 
 
 class Sheet(_Frame, tag="sheet", frozen=True, kw_only=True, gc=False):
@@ -79,7 +81,7 @@ class Sheet(_Frame, tag="sheet", frozen=True, kw_only=True, gc=False):
 
     check: Annotated[str, msgspec.Meta(max_length=32)]
     state: Literal["open", "closed", "no_camera", "declined"]
-    why: Annotated[str, msgspec.Meta(max_length=24)] = ""
+    why: Plain = ""
 
 
 class Bye(_Frame, tag="bye", frozen=True, kw_only=True, gc=False):

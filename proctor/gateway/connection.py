@@ -48,21 +48,30 @@ class Connection(WSListener):
             self.close(*self._refuse)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self.closing or transport.is_close_frame_sent:
-            return
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin:
+        if kind == WSMsgType.CLOSE:
+            self._closed_by_peer(transport, frame)
+        elif self.closing or transport.is_close_frame_sent:
+            # The library goes on reading behind a frame that it refused: nothing of that is listened to.
+            return
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._bad("an extension that was not agreed")
+        elif kind == WSMsgType.TEXT and frame.fin:
             if frame.payload_size > self._gateway.settings.frame_bytes_max:
                 self._bad("too large")
             else:
                 self._text(frame.get_payload_as_memoryview())
-        elif kind == WSMsgType.CLOSE:
-            self.closing = True
-            transport.send_close(frame.get_close_code())
-            transport.disconnect()
         elif kind not in (WSMsgType.PING, WSMsgType.PONG):
             # Players send whole text frames; anything else is somebody else's program.
             self._bad("not a text frame")
+
+    def _closed_by_peer(self, transport: WSTransport, frame: WSFrame) -> None:
+        """The peer's word, or its answer to ours. What it leaves unread must not hold the socket any longer."""
+        self.closing = True
+        if not transport.is_close_frame_sent:
+            transport.send_close(frame.get_close_code())
+        transport.disconnect()
+        self._gateway.close_later(self, CLOSE_GRACE_S)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._transport = None
@@ -113,7 +122,12 @@ class Connection(WSListener):
         self._gateway.hub.spawn(self._open(claim, hello))
 
     async def _open(self, claim: Claim, hello: wire.Start | wire.Resume) -> None:
-        learner = await self._gateway.hub.open(claim, hello, self)
+        try:
+            learner = await self._gateway.hub.open(claim, hello, self)
+        except Exception:
+            # A bug of ours, logged by the hub: the player dials again instead of waiting at a dead socket.
+            self.close(errors.CLOSE_UNAVAILABLE, "broken")
+            raise
         if learner is None:
             return
         self.learner = learner

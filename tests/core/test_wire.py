@@ -92,3 +92,14 @@ def test_deep_nesting_is_a_bad_frame() -> None:
 def test_unknown_fields_change_nothing(fields) -> None:
     known = {"t": "beat", "seq": 1, "kind": "play", "pos": 0}
     assert wire.decode(json.dumps({**known, **fields}).encode()) == wire.Beat(seq=1, kind="play", pos=0)
+
+
+@pytest.mark.parametrize("word", ["\0", "a\0b", "\n", "\x7f", "摄像头"])
+def test_words_of_a_player_are_plain(word) -> None:
+    """A NUL in `why` reached the row of a check: PostgreSQL takes none, and the gateway's journal died of it."""
+    for frame in (
+        {"t": "sheet", "check": "c1", "state": "declined", "why": word},
+        {"t": "beat", "seq": 1, "kind": "beat", "pos": 0, "signals": [word]},
+    ):
+        with pytest.raises(wire.BadFrame):
+            wire.decode(json.dumps(frame).encode())
