@@ -7,6 +7,8 @@ VENV="$ROOT/.venv"
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
+last_line() { printf '%s\n' "$1" | sed -n '$p'; }
+
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
         if command -v "$name" >/dev/null 2>&1 &&
@@ -29,9 +31,11 @@ make_venv() {
     fi
     if ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
         rm -rf "$VENV"
+        "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+            fail "python3-venv is missing. On Debian or Ubuntu: apt install python3-venv"
         say "Making the virtual environment …"
-        "$python" -m venv "$VENV" >/dev/null 2>&1 ||
-            { rm -rf "$VENV"; fail "python3-venv is missing. On Debian or Ubuntu: apt install python3-venv"; }
+        why=$("$python" -m venv "$VENV" 2>&1) ||
+            { rm -rf "$VENV"; fail "The virtual environment could not be made in $ROOT: $(last_line "$why")"; }
     fi
     say "Installing (progress below; a few minutes the first time) …"
     "$VENV/bin/python" -m pip install --disable-pip-version-check --progress-bar on \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 import ssl
 import subprocess
@@ -10,12 +11,16 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import pytest
+from sqlalchemy import select
 
-from proctor import backup
+from proctor import backup, compose
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.errors import Refused
-from proctor.settings import load
+from proctor.modules.accounts.tables import institutions
+from proctor.modules.catalog import service as catalog
+from proctor.settings import Settings, load
 from tests import pictures
 from tests.client import Person
 from tests.processes.test_study import passed, play
@@ -66,6 +71,65 @@ async def test_a_restore_drill_brings_back_people_record_and_pictures(tmp_path: 
             await study.leave()
         rebuilt = await asyncio.to_thread(proctor, "rebuild", "--data", str(new.data))
         assert rebuilt.returncode == 0 and " 0 differences" in rebuilt.stdout
+
+
+@pytest.fixture
+def two_databases(postgres: str) -> tuple[str, str]:
+    """Two empty databases on the session's server, addressed as operators do."""
+
+    async def make() -> tuple[str, str]:
+        connection = await asyncpg.connect(postgres.replace("+asyncpg", ""))
+        names = [f"drill_{secrets.token_hex(4)}" for _n in range(2)]
+        for name in names:
+            await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+        first, second = (postgres.replace("+asyncpg", "").replace("/postgres?", f"/{name}?") for name in names)
+        return first, second
+
+    return asyncio.run(make())
+
+
+def test_a_restore_drill_over_postgresql_and_never_over_a_database_in_use(tmp_path: Path, two_databases) -> None:
+    full, empty = two_databases
+    kept = tmp_path / "kept"
+    old = load({}, data=str(tmp_path / "old"), database_url=full)
+    _filled(old, full)
+    backup.backup(old, kept)
+    with pytest.raises(Refused) as wrong:
+        backup.restore(load({}, data=str(tmp_path / "new")), kept, None)
+    assert "--database-url" in str(wrong.value.detail["reason"])
+    with pytest.raises(Refused, match="backup_failed"):
+        backup.restore(load({}, data=str(tmp_path / "new"), database_url=full), kept, None)
+    assert not list((tmp_path / "new").iterdir())
+    new = load({}, data=str(tmp_path / "new"), database_url=empty)
+    backup.restore(new, kept, None)
+    assert _names(new) == _names(old) == ["学校"]
+
+
+def _filled(settings: Settings, url: str) -> None:
+    done = proctor("migrate", "--data", settings.data, "--database-url", url)
+    assert done.returncode == 0, done.stderr
+    compose.keys_of(settings)
+
+    async def work() -> None:
+        async with compose.database(settings) as db, db.write() as conn:
+            await catalog.add_institution(conn, name="学校", now_ms=1)
+
+    asyncio.run(work())
+
+
+def _names(settings: Settings) -> list[str]:
+    async def work() -> list[str]:
+        async with compose.database(settings) as db, db.read() as conn:
+            return list((await conn.execute(select(institutions.c.name))).scalars())
+
+    return asyncio.run(work())
+
+
+def test_an_empty_folder_is_not_backed_up_as_if_it_were_somebody(tmp_path: Path) -> None:
+    done = proctor("backup", str(tmp_path / "kept"), "--data", str(tmp_path / "nothing"))
+    assert done.returncode == 1 and "nothing to back up" in " ".join(done.stderr.split())
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_damaged_backup_and_a_folder_in_use_are_refused_before_anything_is_written(tmp_path: Path) -> None:
