@@ -31,14 +31,23 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Credit:
     """Elapsed time, slack and coverage of one session. Every grant goes through `grant`."""
 
-    __slots__ = ("policy", "covered", "slack_ms", "last_ms", "playing")
+    __slots__ = ("policy", "covered", "slack_ms", "last_ms", "playing", "_counted", "_counted_ms")
 
     def __init__(self, policy: Policy, covered: Spans, now_ms: int) -> None:
         self.policy = policy
         self.covered = covered
+        self._counted: Spans = ()  # the coverage whose total is known
+        self._counted_ms = 0
         self.slack_ms = 0
         self.last_ms = now_ms
         self.playing = False
+
+    @property
+    def covered_ms(self) -> int:
+        """Total of the coverage; counted anew only after it was changed from outside of `grant`."""
+        if self._counted is not self.covered:
+            self._counted, self._counted_ms = self.covered, total(self.covered)
+        return self._counted_ms
 
     def elapsed_ms(self, now_ms: int) -> int:
         """Elapsed for a beat that arrives now; the clamp is what a cut or a long silence may earn at most."""
@@ -55,7 +64,9 @@ class Credit:
         reach_ms = min(new_ms, budget_ms)
         ms = min(reach_ms, max(0, day_left_ms))
         spans = take_first(new, ms)
-        self.covered = union(self.covered, spans)
+        covered_ms = self.covered_ms + ms
+        self.covered = self._counted = union(self.covered, spans)
+        self._counted_ms = covered_ms
         self.slack_ms = min(budget_ms - ms, self.policy.slack_ms_max)
         return Grant(
             spans=spans,

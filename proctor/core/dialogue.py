@@ -18,7 +18,7 @@ def nonce_of(seed: int, seq: int) -> str:
 class Dialogue:
     """Beats of one connection, counted."""
 
-    __slots__ = ("seed", "seq", "acked", "minute_ms", "in_minute", "limit")
+    __slots__ = ("seed", "seq", "acked", "minute_ms", "in_minute", "limit", "_said", "_said_seq")
 
     def __init__(self, seed: int, policy: Policy, now_ms: int) -> None:
         self.seed = seed
@@ -27,6 +27,13 @@ class Dialogue:
         self.minute_ms = now_ms
         self.in_minute = 0
         self.limit = policy.beats_per_minute_max
+        self._said, self._said_seq = "", -1  # the newest nonce that was told
+
+    def nonce(self) -> str:
+        """What the ack of the newest beat carries. The next beat usually repeats it: it is kept until then."""
+        if self._said_seq != self.seq:
+            self._said, self._said_seq = nonce_of(self.seed, self.seq), self.seq
+        return self._said
 
     def count(self, now_ms: int) -> None:
         if now_ms - self.minute_ms >= MINUTE_MS:
@@ -49,7 +56,7 @@ class Dialogue:
         """Does the beat repeat a recent word of ours? Acknowledgements never go back."""
         if not (self.acked <= ack <= self.seq and self.seq - ack < ACKS_BACK_MAX):
             return False
-        if nonce != nonce_of(self.seed, ack):
+        if nonce != (self._said if ack == self._said_seq else nonce_of(self.seed, ack)):
             return False
         self.acked = ack
         return True

@@ -21,7 +21,10 @@ def normalise(spans: Iterable[Span | list[int]]) -> Spans:
 
 def total(spans: Iterable[Span]) -> int:
     """Milliseconds in disjoint spans."""
-    return sum(to_ms - from_ms for from_ms, to_ms in spans)
+    ms = 0
+    for from_ms, to_ms in spans:
+        ms += to_ms - from_ms
+    return ms
 
 
 def union(left: Spans, right: Spans) -> Spans:
@@ -30,18 +33,19 @@ def union(left: Spans, right: Spans) -> Spans:
         return left
     if not left:
         return right
-    if len(right) == 1 and right[0][0] >= left[-1][0]:
+    if len(right) == 1:
         last_from, last_to = left[-1]
         from_ms, to_ms = right[0]
-        if from_ms <= last_to:
-            return left[:-1] + ((last_from, max(last_to, to_ms)),)
-        return left + right
+        if from_ms > last_to:
+            return left + right
+        if from_ms >= last_from:
+            return (*left[:-1], (last_from, to_ms if to_ms > last_to else last_to))
     return normalise(left + right)
 
 
 def subtract(left: Spans, right: Spans) -> Spans:
-    """What is in `left` and not in `right`."""
-    if not left or not right:
+    """What is in `left` and not in `right`. Beyond the end of `right`, the usual case of a player, it is `left`."""
+    if not left or not right or left[0][0] >= right[-1][1]:
         return left
     rest: list[Span] = []
     index = 0
@@ -77,11 +81,15 @@ def intersect(left: Spans, right: Spans) -> Spans:
 
 def clip(spans: Spans, from_ms: int, to_ms: int) -> Spans:
     """What lies in [from_ms, to_ms)."""
+    if len(spans) == 1 and from_ms <= spans[0][0] < spans[0][1] <= to_ms:
+        return spans
     return tuple((max(a, from_ms), min(b, to_ms)) for a, b in spans if max(a, from_ms) < min(b, to_ms))
 
 
 def take_first(spans: Spans, ms: int) -> Spans:
     """The earliest `ms` milliseconds of the spans."""
+    if len(spans) == 1 and 0 < spans[0][1] - spans[0][0] <= ms:
+        return spans
     taken: list[Span] = []
     for from_ms, to_ms in spans:
         if ms <= 0:

@@ -10,10 +10,10 @@ import msgspec
 
 from proctor.core import flags
 from proctor.core.credit import Credit, Grant
-from proctor.core.dialogue import Dialogue, nonce_of
+from proctor.core.dialogue import Dialogue
 from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
 from proctor.core.inputs import Draw, Opening, Snapshot
-from proctor.core.intervals import edge, total, union
+from proctor.core.intervals import edge, union
 from proctor.core.person import Person
 from proctor.core.policy import Policy
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
@@ -103,11 +103,13 @@ class Seat:
 
     def _crowded(self) -> bool:
         """The journal is so far behind that a snapshot could not carry one more stretch."""
+        if not self.closed:
+            return len(self.stretch.spans) > PIECES_MAX
         pieces = sum(len(spans) for _number, _lesson, spans, _day in self.closed)
         return len(self.closed) >= CLOSED_MAX or pieces + len(self.stretch.spans) > PIECES_MAX
 
     def _is_complete(self) -> bool:
-        return self.duration_ms - total(self.credit.covered) <= self.policy.complete_rest_ms
+        return self.duration_ms - self.credit.covered_ms <= self.policy.complete_rest_ms
 
     def _day_left_ms(self) -> int:
         return max(0, self.policy.daily_cap_ms - self.day_used_ms)
@@ -221,7 +223,7 @@ class Seat:
     @property
     def total_ms(self) -> int:
         """Counted of this lesson: provisional, waiting and final."""
-        return total(self.credit.covered)
+        return self.credit.covered_ms
 
     def view(self) -> View:
         barred = self._barred()
@@ -229,5 +231,5 @@ class Seat:
         return View(
             total_ms=self.total_ms, final_ms=self.final_ms, day_ms=self.day_used_ms, counting=not why,
             why=str(why), complete=self.complete, short_ms=self.short_ms,
-            nonce=nonce_of(self.dialogue.seed, self.seq), go_on=not self.person.blocks,
+            nonce=self.dialogue.nonce(), go_on=not self.person.blocks,
         )  # fmt: skip
