@@ -101,7 +101,8 @@ export class Client extends Playback {
     this.day = frame.day_ms;
     this.cap = frame.cap_ms;
     this.complete = frame.complete;
-    this.earns = frame.earns;
+    // A day's cap ends at midnight while the lesson goes on: the acks say when time counts again.
+    this.earns = frame.earns || frame.why === 'daily_cap';
     this.counting = frame.earns;
     this.why = frame.why || '';
     this.covered = normalise(frame.covered);
