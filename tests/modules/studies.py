@@ -53,7 +53,7 @@ async def study(
     records = SqlRecords(db)
     request = OpenSeat(
         learner_id=learner, lesson_id=world.lesson, fence=1, node="n", device_id="d", page_id="p", resumed=False,
-        snapshot=None, login_id="", account_version=1, at_ms=NOW_MS, day=DAY,
+        snapshot=None, login_id="", account_version=1, at_ms=NOW_MS, at_redis_ms=NOW_MS,
     )  # fmt: skip
     (opened,) = await records.open_seats([request])
     assert isinstance(opened, SeatOpened), opened

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 ROLES = ("learner", "reviewer", "administrator")
 LOGIN_CHARS_MAX = 64
-PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 128
 
 _LOGIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@-]{0,63}")

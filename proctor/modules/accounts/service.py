@@ -22,7 +22,6 @@ from proctor.errors import Refused, Unavailable
 from proctor.modules.accounts import queries
 from proctor.modules.accounts.rules import (
     PASSWORD_CHARS_MAX,
-    PASSWORD_CHARS_MIN,
     ROLES,
     Tries,
     after_failure,
@@ -277,11 +276,3 @@ async def create_account(
         created_ms=now_ms,
     )  # fmt: skip
     return (await conn.execute(row)).inserted_primary_key[0]
-
-
-def check_password(password: str) -> None:
-    """Raises Refused("password_short") or Refused("password_long")."""
-    if len(password) < PASSWORD_CHARS_MIN:
-        raise Refused("password_short", chars=PASSWORD_CHARS_MIN)
-    if len(password) > PASSWORD_CHARS_MAX:
-        raise Refused("password_long", chars=PASSWORD_CHARS_MAX)

@@ -26,16 +26,6 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
-class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """The photo a learner is compared with. `template_sealed` is None until a worker computed it."""
-
-    learner_id: int
-    template_sealed: bytes | None
-    model: str
-    evidence_id: str
-    source: str
-
-
 async def newest_choice(conn, learner_id: int) -> str:
     """given, refused or withdrawn; "" when nobody was asked yet."""
     statement = (
@@ -119,33 +109,6 @@ async def register_evidence(
         "check_id": check_id, "sha256": sha256, "created_ms": now_ms, "delete_after_ms": delete_after_ms,
     }  # fmt: skip
     await conn.execute(insert(evidence).values(**row))
-
-
-async def enrolment(conn, learner_id: int) -> Enrolment | None:
-    columns = [enrolments.c[name] for name in Enrolment.__struct_fields__]
-    statement = select(*columns).where(enrolments.c.learner_id == learner_id)
-    row = (await conn.execute(statement)).mappings().one_or_none()
-    return Enrolment(**row) if row else None
-
-
-async def enrol(
-    conn, *, learner_id: int, template_sealed: bytes | None, model: str, evidence_id: str, source: str, now_ms: int
-) -> bool:
-    """Store the enrolment unless there is one already: the first stays. Returns whether this one was stored."""
-    if await enrolment(conn, learner_id) is not None:
-        return False
-    row = {
-        "learner_id": learner_id, "template_sealed": template_sealed, "model": model, "evidence_id": evidence_id,
-        "source": source, "created_ms": now_ms,
-    }  # fmt: skip
-    await conn.execute(insert(enrolments).values(**row))
-    return True
-
-
-async def set_template(conn, *, learner_id: int, template_sealed: bytes, model: str) -> None:
-    """The template of an enrolled photo, computed when it was first needed or by a newer model."""
-    where = enrolments.c.learner_id == learner_id
-    await conn.execute(update(enrolments).where(where).values(template_sealed=template_sealed, model=model))
 
 
 async def due_evidence(conn, now_ms: int, *, case_ms: int, limit: int = 200) -> Sequence[str]:

@@ -1,0 +1,89 @@
+"""What may be kept of whose face: consent as the newest word, and evidence with its timer."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.tables import enrolments, evidence
+from proctor.modules.study.tables import instructions
+from tests.modules.studies import study
+from tests.world import NOW_MS, World
+
+DAY_MS = 86_400_000
+
+
+async def choose(world: World, inbox, choice: str) -> None:
+    await privacy.choose(
+        world.db, inbox, institution_id=world.institution, learner_id=world.learner, choice=choice,
+        notice_version="1", notice_sha256="0" * 64, now_ms=NOW_MS,
+    )  # fmt: skip
+
+
+async def keep(world: World, mark: str, *, held: bool = False, after_ms: int = NOW_MS + 1_000) -> str:
+    evidence_id = f"{mark}-{world.learner}"
+    async with world.db.write() as conn:
+        await privacy.register_evidence(
+            conn, evidence_id=evidence_id, institution_id=world.institution, learner_id=world.learner, kind="burst",
+            check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=after_ms,
+        )  # fmt: skip
+        await conn.execute(update(evidence).where(evidence.c.id == evidence_id).values(held=held))
+    return evidence_id
+
+
+async def due(world: World, now_ms: int) -> set[str]:
+    async with world.db.read() as conn:
+        found = await privacy.due_evidence(conn, now_ms, case_ms=730 * DAY_MS, limit=1_000)
+    return {one for one in found if one.endswith(f"-{world.learner}")}
+
+
+async def test_nobody_has_agreed_before_they_were_asked_and_the_newest_word_holds(world: World, inbox) -> None:
+    said = ["given", "given", "withdrawn", "given", "refused"]
+    async with world.db.read() as conn:
+        assert await privacy.newest_choice(conn, world.learner) == "" and not await privacy.face_consent(conn, 0)
+    for choice in said:
+        await choose(world, inbox, choice)
+        async with world.db.read() as conn:
+            assert await privacy.newest_choice(conn, world.learner) == choice
+            assert await privacy.face_consent(conn, world.learner) is (choice == "given")
+    async with world.db.read() as conn:
+        history = await privacy.consent_history(conn, world.learner)
+    assert [row.choice for row in history] == ["refused", "given", "withdrawn", "given"], "said twice is said once"
+
+
+@pytest.mark.parametrize("choice", ["withdrawn", "refused"])
+async def test_taking_consent_back_deletes_the_template_and_lets_pictures_go_that_no_case_needs(
+    world: World, inbox, choice: str
+) -> None:
+    await choose(world, inbox, "given")
+    free, held = await keep(world, "free", after_ms=NOW_MS + DAY_MS), await keep(world, "held", held=True)
+    async with world.db.write() as conn:
+        await conn.execute(
+            insert(enrolments).values(
+                learner_id=world.learner, model="m", template_sealed=b"t", evidence_id=free, source="first_capture",
+                created_ms=NOW_MS,
+            )
+        )  # fmt: skip
+    await study(world.db, world)
+    await choose(world, inbox, choice)
+    assert await due(world, NOW_MS) == {free} and held not in await due(world, NOW_MS + DAY_MS)
+    async with world.db.read() as conn:
+        mine = enrolments.c.learner_id == world.learner
+        assert (await conn.execute(select(enrolments).where(mine))).first() is None
+        told = select(instructions.c.body).where(instructions.c.learner_id == world.learner)
+        assert ["consent_withdrawn" in body for body in (await conn.execute(told)).scalars()] == [True]
+
+
+async def test_evidence_is_due_by_its_timer_and_that_of_a_case_by_its_age(world: World) -> None:
+    free, held = await keep(world, "free"), await keep(world, "held", held=True)
+    assert await due(world, NOW_MS + 999) == set()
+    assert await due(world, NOW_MS + 1_000) == {free}
+    assert await due(world, NOW_MS + 730 * DAY_MS - 1) == {free}
+    assert await due(world, NOW_MS + 730 * DAY_MS) == {free, held}
+    async with world.db.write() as conn:
+        await privacy.evidence_deleted(conn, [free], NOW_MS + 2_000)
+    assert await due(world, NOW_MS + 2_000) == set()
+    async with world.db.read() as conn:
+        row = (await conn.execute(select(evidence).where(evidence.c.id == free))).one()
+    assert row.deleted_ms == NOW_MS + 2_000, "the register remembers that it was there"

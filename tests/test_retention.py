@@ -1,0 +1,80 @@
+"""The deletion timer over real files and a real register: what is due is gone from both."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from proctor import retention
+from proctor.adapters import migrations  # noqa: F401 - loading it reads files: before any loop runs
+from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.sql_database import SqlDatabase
+from proctor.errors import Refused, Unavailable
+from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.tables import evidence
+from tests.world import NOW_MS, build
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> SqlDatabase:
+    return SqlDatabase(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
+
+
+async def test_a_sweep_deletes_what_is_due_and_nothing_else(db: SqlDatabase, tmp_path: Path) -> None:
+    await db.migrate()
+    world = await build(db)
+    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    ids = [await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner) for _n in range(3)]
+    async with db.write() as conn:
+        for number, one in enumerate(ids):
+            await privacy.register_evidence(
+                conn, evidence_id=one, institution_id=world.institution, learner_id=world.learner, kind="burst",
+                check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS + 1_000 * number,
+            )  # fmt: skip
+        await conn.execute(update(evidence).where(evidence.c.id == ids[1]).values(held=True))
+    assert await retention.sweep(db, files, now_ms=NOW_MS + 1_000, case_days=730) == 1
+    with pytest.raises(Refused, match="evidence_gone"):
+        await files.get(ids[0])
+    assert [await files.get(one) for one in ids[1:]] == [b"face"] * 2
+    assert await retention.sweep(db, files, now_ms=NOW_MS + 2_000, case_days=730) == 1
+    assert await retention.sweep(db, files, now_ms=NOW_MS + 731 * 86_400_000, case_days=730) == 1
+    async with db.read() as conn:
+        left = select(evidence.c.id).where(evidence.c.deleted_ms.is_(None))
+        assert (await conn.execute(left)).all() == []
+    assert [path for path in (tmp_path / "evidence").rglob("*") if path.is_file()] == []
+    await db.close()
+
+
+async def test_a_picture_that_cannot_be_deleted_stays_in_the_register(db: SqlDatabase, tmp_path: Path) -> None:
+    """The blob goes first: a register that forgot a picture would keep it for ever."""
+    await db.migrate()
+    world = await build(db)
+    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    one = await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner)
+    async with db.write() as conn:
+        await privacy.register_evidence(
+            conn, evidence_id=one, institution_id=world.institution, learner_id=world.learner, kind="burst",
+            check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS,
+        )  # fmt: skip
+    path = files._path(one)
+    path.unlink()
+    path.mkdir()  # a disk that refuses
+    with pytest.raises(Unavailable, match="evidence"):
+        await retention.sweep(db, files, now_ms=NOW_MS, case_days=730)
+    path.rmdir()
+    assert await retention.sweep(db, files, now_ms=NOW_MS, case_days=730) == 1
+    await db.close()
+
+
+async def test_the_loop_sweeps_at_once_and_ends_when_asked(db: SqlDatabase, tmp_path: Path) -> None:
+    await db.migrate()
+    stop = asyncio.Event()
+    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    task = asyncio.create_task(retention.run(db, files, case_days=730, stop=stop))
+    await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.wait_for(task, 2)
+    await db.close()
