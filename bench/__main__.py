@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from bench import beats as beats_bench
-from bench import report
+from bench import kitchen, report
 from bench.beats import Run
+from bench.peers import measure
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
@@ -85,6 +87,72 @@ def samples(run: Run) -> dict:
         "pss_bytes": run.pss_bytes, "pss_empty_bytes": run.pss_empty_bytes, "valkey_bytes": run.valkey_bytes,
         "generator": {name: value for name, value in run.generator.items() if name not in ("latency", "lateness")},
     }  # fmt: skip
+
+
+@app.command()
+def peers(
+    only: Annotated[str, typer.Option(help="open, closed, or both.")] = "both",
+    sockets: Annotated[int, typer.Option(help="Open loop: sockets of each stack.")] = 6_000,
+    period: Annotated[float, typer.Option(help="Open loop: seconds between two beats of a socket.")] = 4.0,
+    closed_sockets: Annotated[int, typer.Option(help="Closed loop: connected sockets.")] = 1_000,
+    busy: Annotated[int, typer.Option(help="Closed loop: sockets that beat without a pause.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Length of each hold.")] = 15.0,
+    names: Annotated[str, typer.Option(help="Only these stacks, comma separated.")] = "",
+    out: Out = None,
+) -> None:
+    """The same beat in other stacks, side by side; installs them into the bench's own folder first."""
+    versions = kitchen.install()
+    shapes = [
+        measure.Shape(mode="closed", sockets=closed_sockets, busy=busy, period_s=10.0),
+        measure.Shape(mode="open", sockets=sockets, busy=0, period_s=period),
+    ]
+    wanted = set(names.split(",")) if names else {measure.OURS, *(peer.name for peer in measure.PEERS)}
+    found = []
+    with _progress() as progress:
+        for shape in shapes:
+            if only not in ("both", shape.mode):
+                continue
+            if measure.OURS in wanted:
+                found.append(asyncio.run(measure.measure_ours(progress, shape, seconds)))
+            for peer in measure.PEERS:
+                if peer.name in wanted:
+                    found.append(asyncio.run(measure.measure(progress, peer, shape, seconds)))
+    _show_peers(found)
+    console.print("stacks    " + ", ".join(f"{name} {number}" for name, number in versions.items()), markup=False)
+    _finish("peers", "Against the other stacks", ratios(found), {"results": found, "versions": versions}, out)
+
+
+def _show_peers(found: list[measure.Result]) -> None:
+    table = Table(
+        "mode", "stack", "sockets", "busy", "beats/s", "server µs", "Redis µs", "CPU per beat µs", "p50 ms", "p99 ms",
+        title="CPU per beat", title_justify="left",
+    )  # fmt: skip
+    for one in found:
+        table.add_row(
+            one.mode, one.name, f"{one.sockets:,}", f"{one.busy:,}", f"{one.rate:,.0f}", f"{one.server_us:.1f}",
+            f"{one.store_us:.1f}", f"{one.cpu_us:.1f}", f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def ratios(found: list[measure.Result]) -> list[report.Row]:
+    """How many times less a beat costs here, and how near it is to the bare transport."""
+    cpu = {(one.mode, one.name): one.cpu_us for one in found}
+    rows = []
+    for mode, other, budget in (
+        ("closed", measure.CHANNELS, "peers_closed_channels_times_min"),
+        ("closed", measure.AIOHTTP, "peers_closed_aiohttp_times_min"),
+        ("open", measure.CHANNELS, "peers_open_channels_times_min"),
+        ("open", measure.AIOHTTP, "peers_open_aiohttp_times_min"),
+        ("open", measure.NODE, "peers_open_node_times_min"),
+    ):
+        if {(mode, other), (mode, measure.OURS)} <= set(cpu):
+            times = cpu[mode, other] / cpu[mode, measure.OURS]
+            rows.append(report.row(mode, f"less than {other}", times, "times", budget))
+    if {("open", measure.ECHO), ("open", measure.OURS)} <= set(cpu):
+        times = cpu["open", measure.OURS] / cpu["open", measure.ECHO]
+        rows.append(report.row("open", "of the bare echo", times, "times", "peers_open_echo_times"))
+    return rows
 
 
 def _progress() -> Progress:

@@ -54,8 +54,9 @@ class Run:
 
 
 async def measure(
-    progress: Progress, *, mode: str, sockets: int, busy: int, hold_s: float, past: bool, gateways: int = 1
-) -> Run:
+    progress: Progress, *, mode: str, sockets: int, busy: int, hold_s: float, past: bool, gateways: int = 1,
+    period_s: float = PERIOD_S,
+) -> Run:  # fmt: skip
     """Prepare, start, connect, hold, read. Raises AssertionError when beats were refused or sockets lost."""
     async with house.folder() as data:
         policy = CLOSED_POLICY if busy else POLICY
@@ -69,7 +70,7 @@ async def measure(
             progress.update(bar, description=f"{mode}: opening {sockets:,} seats")
             async with house.driver(
                 host="127.0.0.1", port=settings.ws_port, tickets=tickets, addresses=ADDRESSES, busy=busy,
-                period_s=PERIOD_S,
+                period_s=period_s,
             ) as load:  # fmt: skip
                 opened = await load.hear()
                 assert opened["refused"] == 0, opened

@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from typing import Literal
 
 import msgspec
 import uvloop
@@ -36,10 +37,11 @@ class Plan(msgspec.Struct, kw_only=True):
     tickets: list[str]
     addresses: list[str]
     busy: int  # sockets of the closed loop; 0: open loop
+    dialect: Literal["zhenxue", "plain", "socketio"] = "zhenxue"  # what the server behind the port speaks
+    path: str = "/"
     period_s: float = 10.0
     closes_every: int = 90
     connecting_max: int = 64
-    quiet_period_s: float = 10.0  # of the sockets that are not busy in the closed loop
 
 
 class Answer(msgspec.Struct, tag_field="t", tag="ack", gc=False):
@@ -83,13 +85,12 @@ class Player(asyncio.Protocol):
 
     def connection_made(self, transport) -> None:
         self.transport = transport
-        transport.write(upgrade(self.load.plan.host, self.load.plan.port))
+        transport.write(upgrade(self.load.plan.host, self.load.plan.port, self.load.plan.path))
 
     def data_received(self, data: bytes) -> None:
         for payload in self.reader.feed(data):
-            if payload is None:  # the handshake is answered
-                self.transport.write(masked(json.dumps({"t": "start", "v": 1, "ticket": self.ticket}).encode()))
-                self.ticket = ""
+            if payload is None:
+                self._greeted()
             elif payload[:8] == b'{"t":"ac':
                 self._acked(decode(payload))
             elif payload[:8] == b'{"t":"we':
@@ -97,10 +98,18 @@ class Player(asyncio.Protocol):
             else:
                 self.load.others[payload[:60].decode(errors="replace")] += 1
 
+    def _greeted(self) -> None:
+        """The handshake is answered."""
+        self.transport.write(masked(json.dumps({"t": "start", "v": 1, "ticket": self.ticket}).encode()))
+        self.ticket = ""
+
     def _welcomed(self, frame: Greeting) -> None:
         assert frame.earns
         self.nonce = frame.nonce
         self.pos = self.from_ms = max((span[1] for span in frame.covered), default=0)
+        self._ready()
+
+    def _ready(self) -> None:
         if self.opened is not None:
             self.opened.set_result(True)
             self.opened = None
@@ -125,12 +134,15 @@ class Player(asyncio.Protocol):
             self.at_s = now_s
         self.due_s = due_s
         frames = self.seq * 25 % 250 + 1
-        self.transport.write(masked(
+        self._send(
             b'{"t":"beat","seq":%d,"ack":%d,"nonce":"%b","kind":"%b","pos":%d,"span":%b,"playing":true,'
             b'"visible":true,"focused":true,"pip":false,"frames":%d,"rate":1000,"signals":[]}'
             % (self.seq, self.acked, self.nonce.encode(), kind.encode(), self.pos, span.encode(), frames)
-        ))  # fmt: skip
+        )  # fmt: skip
         self.from_ms = self.pos
+
+    def _send(self, payload: bytes) -> None:
+        self.transport.write(masked(payload))
 
     def _acked(self, frame: Answer) -> None:
         self.acked, self.nonce = frame.seq, frame.nonce
@@ -154,6 +166,40 @@ class Player(asyncio.Protocol):
         if self.opened is not None:
             self.opened.set_result(False)
             self.opened = None
+
+
+class Plain(Player):
+    """The same beats to a server without rules: whatever it sends is the answer to the newest beat."""
+
+    def data_received(self, data: bytes) -> None:
+        for payload in self.reader.feed(data):
+            if payload is None:
+                self._ready()
+            else:
+                self._acked(Answer(seq=self.seq, nonce="0" * 8, total_ms=0, counting=True))
+
+
+class SocketIo(Plain):
+    """The same beats as Socket.IO events over Engine.IO's WebSocket transport."""
+
+    def data_received(self, data: bytes) -> None:
+        for payload in self.reader.feed(data):
+            if payload is None:
+                continue
+            if payload[:2] == b"42":
+                self._acked(Answer(seq=self.seq, nonce="0" * 8, total_ms=0, counting=True))
+            elif payload[:2] == b"40":
+                self._ready()
+            elif payload[:1] == b"0":
+                self.transport.write(masked(b"40"))
+            elif payload == b"2":
+                self.transport.write(masked(b"3"))
+
+    def _send(self, payload: bytes) -> None:
+        self.transport.write(masked(b'42["beat",%b]' % payload))
+
+
+PLAYERS = {"zhenxue": Player, "plain": Plain, "socketio": SocketIo}
 
 
 class Load:
@@ -187,7 +233,7 @@ class Load:
             link.setsockopt(socket.IPPROTO_IP, BIND_LATE, 1)
             link.bind((self.plan.addresses[number % len(self.plan.addresses)], 0))
             await loop.sock_connect(link, (self.plan.host, self.plan.port))
-            player = Player(self, ticket, number < self.plan.busy)
+            player = PLAYERS[self.plan.dialect](self, ticket, number < self.plan.busy)
             opened = player.opened
             assert opened is not None
             await loop.create_connection(lambda: player, sock=link)
