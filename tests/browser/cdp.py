@@ -243,6 +243,11 @@ class Page:
         """Bring this tab to the front; the others of its window become hidden."""
         await self.call("Page.bringToFront")
 
+    async def window(self, kind: str) -> None:
+        """minimized or normal: what the window manager does with this tab's window."""
+        found = await self.call("Browser.getWindowForTarget")
+        await self.call("Browser.setWindowBounds", windowId=found["windowId"], bounds={"windowState": kind})
+
     async def view(self, width: int, height: int, *, dark: bool = False, mobile: bool = False) -> None:
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile

@@ -100,11 +100,34 @@ async def test_a_covered_window_pauses_until_it_is_in_front_again(stack: Stack, 
             await page.front()
             await state(page, "counting")
             await counted(page, 2_000)
+            await page.window("minimized")
+            await page.until("document.hidden || !document.hasFocus()")
+            await stands(page, 3)
+            await page.window("normal")
+            await page.front()
+            await state(page, "counting")
+            await counted(page, 2_000)
     finally:
         for process in (manager, server):
             if process is not None:
                 process.terminate()
                 process.wait(5)
+
+
+async def test_picture_in_picture_is_refused_and_a_forced_one_ends_at_once(stack: Stack, cameras) -> None:
+    async with Browser(camera=cameras["man"]) as browser:
+        page = await browser.page()
+        await new_learner(page, stack)
+        await passed(page, stack)
+        await counted(page, 1_000)
+        ask = "document.querySelector('#stage video').requestPictureInPicture().then(() => 'in', error => error.name)"
+        assert await page.js(ask) == "InvalidStateError", "the element itself forbids it"
+        # Somebody with developer tools takes the attribute away and asks in the same breath.
+        await page.js(f"document.querySelector('#stage video').removeAttribute('disablepictureinpicture'), {ask}")
+        await page.until("!document.pictureInPictureElement", 5)
+        assert await page.js("document.querySelector('#stage video').hasAttribute('disablepictureinpicture')")
+        await state(page, "counting")
+        await counted(page, 2_000)
 
 
 async def test_a_second_tab_pauses_the_first(stack: Stack, cameras) -> None:
