@@ -28,6 +28,9 @@ STARTS = (
     ("proctor/adapters/sql_database.py", "_engine"),
     ("proctor/adapters/secrets.py", "load_secrets"),
     ("web/app.py", "make_app"),
+    ("proctor/supervisor.py", "_spawn"),  # the supervisor and an operator's commands serve nobody
+    ("proctor/supervisor.py", "last_words"),
+    ("proctor/doctor.py", "examine"),
     ("structlog/dev.py", "__call__"),  # a trace of a failure, pretty only on a terminal
     ("proctor/adapters/migrations/__init__.py", "upgrade"),
     ("asyncpg/connect_utils.py", "_read_password_file"),
