@@ -146,3 +146,14 @@ async def test_pages_of_the_queue_and_what_nobody_would_type(site: Site) -> None
         await conn.execute(update(cases).values(status="closed", outcome="dismissed"))
     assert "现在没有要处理的" in await person.page("/console/cases")
     assert "不成立" in await person.page("/console/cases?closed=1")
+
+
+@pytest.mark.parametrize(
+    ("role", "rooms"), [("reviewer", ["/console/cases"]), ("administrator", ["/console/cases", "/console/audit"])]
+)
+async def test_the_rail_shows_only_rooms_that_this_person_may_enter(site: Site, role: str, rooms: list[str]) -> None:
+    person = await site.person(role)
+    text = await person.page("/console")
+    assert re.findall(r'class="room" href="([^"]+)"', text) == rooms
+    for room in rooms:
+        assert 'aria-current="page"' in await person.page(room)
