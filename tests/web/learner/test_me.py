@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from proctor.demo import number_of_nobody
 from proctor.modules.accounts.tables import accounts
 from tests.web.conftest import Site
 from tests.world import vault
 
 
 async def test_the_profile_is_masked_and_names_the_institution(site: Site) -> None:
-    number = "110101190001010000"  # of nobody: the year and the check digit are wrong together
+    number = number_of_nobody(0)
     async with site.deps.db.write() as conn:
         mine = accounts.c.id == site.here.world.learner
         sealed = {
