@@ -28,3 +28,16 @@ def test_the_default_pack_keeps_the_relations_that_the_rules_rely_on() -> None:
 def test_a_pack_that_contradicts_itself_is_refused(wrong) -> None:
     with pytest.raises(AssertionError):
         Policy(**wrong)
+
+
+def test_the_default_pack_is_that_of_the_domain() -> None:
+    """Row by row: beat, gap, checks, window and tries, miss ratio, repeat and rate, daily cap, second person."""
+    minute_ms, hour_ms = 60_000, 3_600_000
+    assert (DEFAULT.beat_ms, DEFAULT.gap_ms_max) == (10_000, 30_000)
+    assert (DEFAULT.second_device, DEFAULT.takeovers_per_hour_flag) == ("newest", 3)
+    assert DEFAULT.check_at_start and DEFAULT.check_at_end
+    assert (DEFAULT.check_every_ms_min, DEFAULT.check_every_ms_max) == (7 * minute_ms, 15 * minute_ms)
+    assert (DEFAULT.check_window_ms, DEFAULT.check_tries) == (minute_ms, 3)
+    assert (DEFAULT.misses_review_per_10000, DEFAULT.makeup_days) == (1_875, 3)  # 9 of 48
+    assert DEFAULT.rate_max_permille == 1_000 and DEFAULT.daily_cap_ms == 6 * hour_ms == 8 * 45 * minute_ms
+    assert DEFAULT.review_persons == 2 and DEFAULT.complete_rest_ms == 2_000
