@@ -32,6 +32,7 @@ STARTS = (
     ("proctor/supervisor.py", "last_words"),
     ("proctor/doctor.py", "examine"),
     ("structlog/dev.py", "__call__"),  # a trace of a failure, pretty only on a terminal
+    ("proctor/adapters/sql_database.py", "migrate"),
     ("proctor/adapters/migrations/__init__.py", "upgrade"),
     ("asyncpg/connect_utils.py", "_read_password_file"),
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),

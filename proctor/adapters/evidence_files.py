@@ -63,6 +63,8 @@ class FileEvidence:
             raise AssertionError("an evidence file was altered") from None
 
     async def delete(self, evidence_id: str) -> None:
+        if not ID.match(evidence_id):
+            return
         try:
             await asyncio.to_thread(self._path(evidence_id).unlink, missing_ok=True)
         except OSError as error:

@@ -1,6 +1,6 @@
 """Every port in memory, faithful: for tests, simulations, and to say exactly what a port means.
 
-Only `Records` is missing here: its meaning is SQL (see `sql_records`), and SQLite in memory is as quick.
+`Records` has a module of its own, `memory_records`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,6 +35,8 @@ from proctor.ports import (
 )  # fmt: skip
 
 LEFT_OVER_MS = 5_000
+CHECK_KEEP_MS = 3_600_000
+Why = Literal["cancelled", "closed", "late", "other_bytes", "unknown", "judged"]
 
 
 class ManualClock:
@@ -125,10 +127,12 @@ class MemoryLeases:
 
 
 class _CheckRow(msgspec.Struct, kw_only=True):
-    learner_id: int
-    node: str
-    try_number: int
-    deadline_ms: int
+    expires_ms: int = 0
+    opened: bool = False
+    learner_id: int = 0
+    node: str = ""
+    try_number: int = 0
+    deadline_ms: int = 0
     cancelled: bool = False
     digests: dict[int, str] = {}
     accepted: dict[int, int] = {}
@@ -136,48 +140,46 @@ class _CheckRow(msgspec.Struct, kw_only=True):
 
 
 class MemoryChecks:
-    """`ports.Checks`."""
+    """`ports.Checks`. Everything of a check goes an hour after it was last opened, cancelled or judged."""
 
     def __init__(self, redis_ms: Callable[[], int], inbox: Inbox) -> None:
         self._redis_ms = redis_ms
         self._inbox = inbox
         self._rows: dict[str, _CheckRow] = {}
 
+    def _row(self, check_id: str) -> _CheckRow | None:
+        row = self._rows.get(check_id)
+        if row is not None and row.expires_ms <= self._redis_ms():
+            del self._rows[check_id]
+            return None
+        return row
+
+    def _kept(self, check_id: str) -> _CheckRow:
+        row = self._row(check_id)
+        if row is None:
+            row = self._rows[check_id] = _CheckRow()
+        row.expires_ms = self._redis_ms() + CHECK_KEEP_MS
+        return row
+
     async def open(self, ticket: CheckTicket, left_ms: int, node: str) -> int:
         now_ms = self._redis_ms()
-        row = self._rows.get(ticket.check_id)
-        if row is None:
-            row = self._rows[ticket.check_id] = _CheckRow(
-                learner_id=ticket.learner_id, node=node, try_number=0, deadline_ms=0
-            )
+        row = self._kept(ticket.check_id)
         if not row.cancelled:
-            row.node, row.try_number, row.deadline_ms = node, ticket.try_number, now_ms + left_ms
-            row.learner_id = ticket.learner_id
+            row.opened, row.node, row.try_number = True, node, ticket.try_number
+            row.deadline_ms, row.learner_id = now_ms + left_ms, ticket.learner_id
         return now_ms
 
     async def cancel(self, check_id: str) -> None:
-        row = self._rows.get(check_id)
-        if row is None:
-            row = self._rows[check_id] = _CheckRow(learner_id=0, node="", try_number=0, deadline_ms=0)
-        row.cancelled = True
+        self._kept(check_id).cancelled = True
 
     async def accept(self, ticket: CheckTicket, digest: str) -> Accepted | NotAccepted:
         now_ms = self._redis_ms()
-        row, number = self._rows.get(ticket.check_id), ticket.try_number
-        if row is None:
-            return NotAccepted(why="unknown", redis_ms=now_ms)
-        if row.cancelled:
-            return NotAccepted(why="cancelled", redis_ms=now_ms)
-        if number in row.verdicts:
-            return NotAccepted(why="judged", redis_ms=now_ms)
+        row, number = self._row(ticket.check_id), ticket.try_number
+        why = self._refusal(row, number, digest, now_ms)
+        if why is not None or row is None:
+            return NotAccepted(why=why or "unknown", redis_ms=now_ms)
         if number in row.digests:
-            if row.digests[number] == digest:
-                return Accepted(fresh=False, redis_ms=now_ms)
-            return NotAccepted(why="other_bytes", redis_ms=now_ms)
-        if row.try_number != number:
-            return NotAccepted(why="closed", redis_ms=now_ms)
-        if now_ms > row.deadline_ms:
-            return NotAccepted(why="late", redis_ms=now_ms)
+            return Accepted(fresh=False, redis_ms=now_ms)
         row.digests[number] = digest
         row.accepted[number] = now_ms
         message = UploadAccepted(
@@ -186,21 +188,33 @@ class MemoryChecks:
         await self._inbox.send(row.node, message)
         return Accepted(fresh=True, redis_ms=now_ms)
 
+    @staticmethod
+    def _refusal(row: _CheckRow | None, number: int, digest: str, now_ms: int) -> Why | None:
+        if row is None or not (row.opened or row.cancelled):
+            return "unknown"
+        if row.cancelled:
+            return "cancelled"
+        if number in row.verdicts:
+            return "judged"
+        if number in row.digests:
+            return None if row.digests[number] == digest else "other_bytes"
+        if row.try_number != number:
+            return "closed"
+        return "late" if now_ms > row.deadline_ms else None
+
     async def accepted(self, check_id: str, try_number: int) -> int:
-        row = self._rows.get(check_id)
+        row = self._row(check_id)
         return row.accepted.get(try_number, 0) if row else 0
 
     async def judge(self, verdict: Verdict) -> None:
-        row = self._rows.get(verdict.check_id)
-        if row is None:
-            row = self._rows[verdict.check_id] = _CheckRow(learner_id=0, node="", try_number=0, deadline_ms=0)
+        row = self._kept(verdict.check_id)
         if verdict.try_number in row.verdicts:
             return
         row.verdicts[verdict.try_number] = verdict
         await self._inbox.send(row.node, VerdictReady(learner_id=row.learner_id, verdict=verdict))
 
     async def verdict(self, check_id: str, try_number: int) -> Verdict | None:
-        row = self._rows.get(check_id)
+        row = self._row(check_id)
         return row.verdicts.get(try_number) if row else None
 
 

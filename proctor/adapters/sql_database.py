@@ -19,6 +19,13 @@ from proctor.errors import Unavailable
 BUSY_MS = 5_000
 POOL = 8
 POOL_WAIT_S = 5.0
+CONNECT_S = 5
+COMMAND_S = 30
+# SQLSTATE classes that pass by themselves: connection, deadlock and serialisation, too few resources, an operator's
+# doing (shutting down, starting up, a cancelled statement), the server's disk.
+PASSING = ("08", "40", "53", "57", "58")
+# A socket file that is gone, a port that nobody listens on, a connection or statement that took too long.
+UNREACHABLE = (FileNotFoundError, ConnectionError, TimeoutError)
 
 
 class SqlDatabase:
@@ -33,7 +40,7 @@ class SqlDatabase:
         if not self.is_sqlite:
             return create_async_engine(
                 self.url, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_WAIT_S, pool_pre_ping=True,
-                hide_parameters=True, connect_args={"timeout": 5, "command_timeout": 30},
+                hide_parameters=True, connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S},
             )  # fmt: skip
         if self.url.database and self.url.database != ":memory:":
             Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,11 +70,12 @@ class SqlDatabase:
                     await conn.execution_options(zx_begin=mode)
                 async with conn.begin():
                     yield conn
-        except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError, *UNREACHABLE) as error:
             raise Unavailable("sql", type(error).__name__) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("sql", "connection lost") from error
+            state = str(getattr(error.orig, "sqlstate", None) or "")
+            if error.connection_invalidated or state.startswith(PASSING):
+                raise Unavailable("sql", state or "connection lost") from error
             raise
 
     async def migrate(self) -> None:

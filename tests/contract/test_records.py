@@ -17,9 +17,9 @@ from proctor.core.facts import (
     Spans,
 )  # fmt: skip
 from proctor.core.inputs import Snapshot
-from proctor.modules.accounts.tables import accounts
+from proctor.modules.accounts.tables import accounts, institutions
 from proctor.modules.reviews.tables import case_causes, cases
-from proctor.modules.study import queries
+from proctor.modules.study import ledger, queries
 from proctor.modules.study.tables import checks, facts, rollups, seats
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite
 from tests.world import NOW_MS, World, build
@@ -31,7 +31,7 @@ def request(world: World, fence: int, **changes) -> OpenSeat:
     values: dict = {
         "learner_id": world.learner, "lesson_id": world.lesson, "fence": fence, "node": "n", "device_id": "d",
         "page_id": "p", "resumed": False, "snapshot": None, "login_id": "", "account_version": 1, "at_ms": NOW_MS,
-        "day": DAY,
+        "at_redis_ms": NOW_MS,
     }  # fmt: skip
     return OpenSeat(**{**values, **changes})
 
@@ -51,9 +51,7 @@ def decided(world: World, number: int, outcome: Outcome, *, review: bool = False
 
 
 def write(world: World, fence: int, *given, state: Snapshot | None = None) -> SeatWrite:
-    return SeatWrite(
-        learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given), state=state
-    )
+    return SeatWrite(learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given), state=state)
 
 
 def snapshot(world: World, fence: int, seq: int, **changes) -> Snapshot:
@@ -259,3 +257,59 @@ async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stor
     await records.write([write(world, 3, credited(world, number, ((20_000, 21_000),)))])
     covered, _totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((8_000, 9_000), (20_000, 21_000))
+
+
+async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(db) -> None:
+    """The commit was done and its answer lost: the journal sent the missed check again, in one batch with credit
+    that was earned after it, and that credit was withheld."""
+    world, records = await opened(db)
+    first = (credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.MISSED))
+    await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
+    await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
+    _covered, totals = await records.coverage(world.learner, world.lesson)
+    assert (totals.withheld_ms, totals.provisional_ms) == (5_000, 4_000)
+
+
+async def test_what_people_gave_back_while_it_was_watched_again_is_paid_once(db) -> None:
+    world, records = await opened(db)
+    await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)), decided(world, 1, Outcome.MISSED))])
+    async with db.write() as conn:
+        await ledger.change_status(
+            conn, learner_id=world.learner, lesson_id=world.lesson, spans=((2_000, 4_000),), action="restore",
+            decision_id=1, now_ms=NOW_MS,
+        )  # fmt: skip
+    await records.write([write(world, 1, credited(world, 2, ((0, 6_000),)))])
+    covered, totals = await records.coverage(world.learner, world.lesson)
+    assert covered == ((0, 6_000),) and (totals.final_ms, totals.provisional_ms) == (2_000, 4_000)
+
+
+async def test_the_day_is_that_of_the_institution_s_zone(db) -> None:
+    """Between 00:00 in Shanghai and 00:00 in Urumqi the cap of the running day was read from the next one."""
+    world, records = await opened(db)
+    async with db.write() as conn:
+        where = institutions.c.id == world.institution
+        await conn.execute(update(institutions).where(where).values(zone="Asia/Urumqi"))
+    await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)))])
+    night_ms = 1_790_006_400_000 + 3_600_000  # 01:00 of the 22nd in Shanghai, 23:00 of the 21st in Urumqi
+    (answer,) = await records.open_seats([request(world, 2, at_redis_ms=night_ms)])
+    assert isinstance(answer, SeatOpened) and (answer.day, answer.day_used_ms) == (DAY, 9_000)
+
+
+async def test_a_seat_says_how_far_the_lesson_was_reached_whatever_became_of_it(db) -> None:
+    world, records = await opened(db)
+    await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)), decided(world, 1, Outcome.MISSED))])
+    (answer,) = await records.open_seats([request(world, 2)])
+    assert isinstance(answer, SeatOpened) and answer.covered == () and answer.reached_ms == 9_000
+
+
+async def test_a_check_that_nobody_knows_any_more_does_not_stay_pending(db) -> None:
+    world, records = await opened(db)
+    for number in (1, 2):
+        issued = CheckIssued(
+            lesson_id=world.lesson, at_ms=NOW_MS, cause="tick", check_id=f"c{world.learner}-{number}", number=number,
+            kind=CheckKind.START, nonce="n", window_ms=60_000,
+        )  # fmt: skip
+        await records.write([write(world, 1, issued)])
+    async with db.read() as conn:
+        found = select(checks.c.outcome).where(checks.c.learner_id == world.learner).order_by(checks.c.number)
+        assert (await conn.execute(found)).scalars().all() == ["cancelled", "pending"]
