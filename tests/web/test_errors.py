@@ -19,7 +19,7 @@ def test_every_refusal_of_the_code_has_its_words() -> None:
     for file in (*(root / "web").rglob("*.py"), *(root / "proctor" / "modules").rglob("*.py")):
         said |= _refusals(file)
     # Accounts are made and closed on the command line, which has sentences of its own.
-    assert said - WORDS.keys() == {"login_wrong", "no_account", "password_short", "password_long"}
+    assert said - WORDS.keys() <= {"login_wrong", "no_account", "password_short", "password_long"}
 
 
 def _refusals(file: Path) -> set[str]:
