@@ -23,7 +23,7 @@ settings.register_profile("quick", deadline=None)
 settings.load_profile("quick")
 ZoneInfo("Asia/Shanghai")  # read once a process, and kept
 
-# Where a short look at a local file is allowed: before a process serves, once a connection.
+# Where a short look at a local file is allowed: before a process serves, once a connection or zone.
 STARTS = (
     ("proctor/adapters/sql_database.py", "_engine"),
     ("proctor/adapters/secrets.py", "load_secrets"),
@@ -34,6 +34,7 @@ STARTS = (
     ("structlog/dev.py", "__call__"),  # a trace of a failure, pretty only on a terminal
     ("proctor/adapters/sql_database.py", "migrate"),
     ("proctor/adapters/migrations/__init__.py", "upgrade"),
+    ("proctor/adapters/clock.py", "_zone"),
     ("asyncpg/connect_utils.py", "_read_password_file"),
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),
     ("redis/utils.py", "get_lib_version"),
