@@ -25,11 +25,8 @@ from proctor.adapters.redis_leases import RedisLeases
 from proctor.adapters.redis_nodes import RedisNodes
 from proctor.adapters.secrets import Secrets, load_secrets
 from proctor.adapters.sql_database import SqlDatabase
-from proctor.adapters.sql_faces import SqlFaces
 from proctor.adapters.sql_records import SqlRecords
 from proctor.adapters.vault import AesVault
-from proctor.faces.judge import Judge
-from proctor.faces.worker import Worker
 from proctor.gateway import process
 from proctor.gateway.server import Gateway, resume_token_of
 from proctor.gateway.tickets import Tickets
@@ -194,6 +191,11 @@ async def gateway(settings: Settings, stop: asyncio.Event) -> None:
 
 async def faces(settings: Settings, stop: asyncio.Event) -> None:
     """Run one face worker until `stop` is set. Raises Unavailable when the models are missing or altered."""
+    # Imported here: the picture libraries would cost every other process a fifth of its start, and memory.
+    from proctor.adapters.sql_faces import SqlFaces
+    from proctor.faces.judge import Judge
+    from proctor.faces.worker import Worker
+
     judge = Judge.load(settings.match_accept, settings.match_grey, settings.face_backend)
     async with _base(settings) as base:
         name = node_name("faces")

@@ -11,17 +11,20 @@ import secrets
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 from sqlalchemy import select
 
-from proctor import media
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.modules.accounts.service import create_account, hash_password
 from proctor.modules.accounts.tables import institutions
 from proctor.modules.catalog import service as catalog
 from proctor.ports import Vault
+
+if TYPE_CHECKING:
+    from proctor import media
 
 log = structlog.get_logger("demo")
 
@@ -143,6 +146,9 @@ async def _drawn(folder: Path) -> dict[str, media.Media]:
 
 def _draw(folder: Path) -> dict[str, media.Media]:
     """Draw all lessons, keyed by their folder's name."""
+    # Imported here: later starts draw nothing, and the video libraries take their time.
+    from proctor import media
+
     drawn: dict[str, media.Media] = {}
     number = 0
     for course in COURSES:
