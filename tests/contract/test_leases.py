@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,47 @@ async def test_reseed_raises_the_fence_and_never_lowers_it(leases, learner) -> N
 async def test_a_ticket_is_used_once(leases, learner) -> None:
     assert await leases.use_ticket(f"t{learner}", 60_000)
     assert not await leases.use_ticket(f"t{learner}", 60_000)
+    assert await leases.use_ticket(f"u{learner}", 60_000)
+
+
+async def test_of_fifty_who_use_a_ticket_at_once_one_may_start(leases, learner) -> None:
+    used = await asyncio.gather(*(leases.use_ticket(f"t{learner}", 60_000) for _n in range(50)))
+    assert sum(used) == 1
+
+
+async def test_a_ticket_is_remembered_for_its_life_only(leases, learner) -> None:
+    assert await leases.use_ticket(f"t{learner}", 1)
+    await asyncio.sleep(0.01)
+    assert await leases.use_ticket(f"t{learner}", 60_000), "its own expiry refuses it by then"
+
+
+async def test_of_many_starts_at_once_every_one_gets_a_fence_of_its_own(leases, learner) -> None:
+    pages = [f"p{n}" for n in range(20)]
+    taken = await asyncio.gather(*(start(leases, learner, page, force=True) for page in pages))
+    assert sorted(one.fence for one in taken) == list(range(1, 21))
+    last = max(taken, key=lambda one: one.fence)
+    held, fence = await leases.holder(learner)
+    assert fence == 20 and held.page_id == pages[taken.index(last)]
+    losers = [one.previous.page_id for one in taken if one.previous is not None]
+    assert len(losers) == 19 == len(set(losers)), "each but the first threw out the one before"
+
+
+async def test_many_items_of_many_buckets_are_renewed_each_under_its_own_fence(leases, learner) -> None:
+    """More than one call of one bucket takes, and stale ones among them."""
+    base, count = 2_000_000 + learner * 10_000, 1_300
+    items = [
+        LeaseSync(
+            learner_id=base + n * (64 if n % 2 else 1), fence=1 if n % 3 else 7, holder=holder("a"),
+            lease_ms=LEASE_MS, snapshot=None,
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    unique = list({item.learner_id: item for item in items}.values())
+    held, now_ms = await leases.sync(unique)
+    assert held == [True] * len(unique) and now_ms > 0
+    held, _ = await leases.sync([msgspec.structs.replace(item, fence=3) for item in unique])
+    assert held == [item.fence == 1 for item in unique]
+    assert (await leases.sync([]))[0] == []
 
 
 commands = st.lists(
@@ -140,9 +182,29 @@ commands = st.lists(
         st.tuples(st.just("release"), st.integers(1, 6)),
         st.tuples(st.just("reseed"), st.integers(1, 8)),
         st.tuples(st.just("holder")),
+        st.tuples(st.sampled_from(["expire", "forget snapshot", "lose"])),
     ),
     max_size=25,
 )
+
+
+async def happen(leases, learner: int, what: str) -> None:
+    """What time and failures do, done to the stored values of both: nobody waits, so both agree on the moment."""
+    if isinstance(leases, RedisLeases):
+        keys = {"expire": [], "forget snapshot": [leases._snapshot(learner)]}
+        both = [leases._lease(learner), leases._snapshot(learner)]
+        if what == "expire" and await leases._client.exists(leases._lease(learner)):
+            await leases._client.hset(leases._lease(learner), "expires", 1)
+        for key in keys.get(what, both):
+            await leases._client.delete(key)
+        return
+    row = leases.table.rows.get(learner)
+    if what == "lose":
+        leases.table.rows.pop(learner, None)
+    elif row is not None and what == "expire":
+        row.expires_ms = 1
+    elif row is not None:
+        row.snapshot_expires_ms = 1
 
 
 async def run(leases, learner: int, script) -> list:
@@ -166,8 +228,11 @@ async def run(leases, learner: int, script) -> list:
         elif command[0] == "reseed":
             told.append(await leases.reseed(learner, command[1]))
             continue
-        else:
+        elif command[0] == "holder":
             told.append(await leases.holder(learner))
+            continue
+        else:
+            await happen(leases, learner, command[0])
             continue
         if isinstance(answer, Acquired):
             told.append((answer.fence, answer.snapshot.fence if answer.snapshot else None, answer.previous))
