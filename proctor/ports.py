@@ -138,7 +138,7 @@ class OpenSeat(msgspec.Struct, frozen=True, kw_only=True):
     login_id: str  # "" for a host ticket
     account_version: int
     at_ms: int  # engine ms: labels the facts
-    day: str
+    at_redis_ms: int  # the same moment; which day it is, is for the institution's zone to say
 
 
 class SeatOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +153,8 @@ class SeatOpened(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     policy: Policy
     licence: Licence
-    day_used_ms: int
+    day: str  # local day of the request in `zone`
+    day_used_ms: int  # granted on that day
     base: Snapshot | None  # the newer of snapshot and seat state, after settling
     settled_ms: int  # newly stored by settling
     face_consent: bool

@@ -42,6 +42,12 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
 
 
 async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
+    """One check at a time: an older one still pending was forgotten with the store that knew it."""
+    forgotten = update(checks).where(
+        checks.c.learner_id == learner_id, checks.c.outcome == "pending", checks.c.id != fact.check_id
+    )
+    values = {"outcome": "cancelled", "detail": "forgotten", "decided_ms": fact.at_ms}
+    await conn.execute(forgotten.values(**values))
     known = (await conn.execute(select(checks.c.id).where(checks.c.id == fact.check_id))).first()
     if known is None:
         row = {

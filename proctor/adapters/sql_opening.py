@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
+from proctor.adapters.clock import local_day
 from proctor.adapters.sql_store import read_coverages, store_items
 from proctor.core.facts import BeatSummary, Credited, Spans
 from proctor.core.inputs import Licence, Snapshot
@@ -67,7 +68,9 @@ class Openings:
         requests = [one.request for one in taken]
         ids = [request.learner_id for request in requests]
         coverages = await read_coverages(conn, [(one.learner_id, one.lesson_id) for one in requests])
-        used = await _day_used(conn, requests)
+        days = {one.learner_id: local_day(one.at_redis_ms, people[one.learner_id].zone)[0] for one in requests}
+        used = await _day_used(conn, days)
+        reached = await _reached(conn, requests)
         consenting = await _consenting(conn, ids)
         enrolled = await _some(conn, select(enrolments.c.learner_id).where(enrolments.c.learner_id.in_(ids)))
         answers: Answers = {}
@@ -79,7 +82,8 @@ class Openings:
                 covered=covered, provisional=provisional, totals=totals, duration_ms=place.lesson.duration_ms,
                 class_id=place.mine.class_id, institution_id=person.institution_id, zone=person.zone,
                 policy=self._policy_of(person.policy, place.mine.policy), licence=_licence(place, request.at_ms),
-                day_used_ms=used.get((learner_id, request.day), 0), base=one.base,
+                day=days[learner_id], day_used_ms=used.get((learner_id, days[learner_id]), 0), base=one.base,
+                reached_ms=reached.get((learner_id, request.lesson_id), 0),
                 settled_ms=settled.get(learner_id, 0), face_consent=learner_id in consenting,
                 enrolled=learner_id in enrolled, instruction_version=one.instruction_version,
             )  # fmt: skip
@@ -245,7 +249,7 @@ def _unused(request: OpenSeat) -> dict:
     """The row of a seat that nobody has used yet: fence 0 says so."""
     state = Snapshot(
         learner_id=request.learner_id, lesson_id=request.lesson_id, fence=0, seq=0, at_redis_ms=0, position_ms=0,
-        playing=False, day=request.day, day_used_ms=0, slack_ms=0, stretch=0, open_spans=(), open_from_redis_ms=0,
+        playing=False, day="", day_used_ms=0, slack_ms=0, stretch=0, open_spans=(), open_from_redis_ms=0,
     )  # fmt: skip
     return {
         "learner_id": request.learner_id, "fence": 0, "node": request.node, "device_id": request.device_id,
@@ -324,17 +328,32 @@ def _resumed(one: _Taken, number: int, lesson_id: int, spans: Spans, day: str) -
 # What the session needs besides.
 
 
-async def _day_used(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, str], int]:
+async def _day_used(conn, days: dict[int, str]) -> dict[tuple[int, str], int]:
+    """Granted by learner and day. `days`: the local day of each learner."""
     place = ledger.c.learner_id, ledger.c.day
     statement = (
         select(*place, func.sum(ledger.c.to_ms - ledger.c.from_ms))
         .where(
-            ledger.c.learner_id.in_([request.learner_id for request in requests]),
-            ledger.c.day.in_({request.day for request in requests}),
+            ledger.c.learner_id.in_(list(days)),
+            ledger.c.day.in_(set(days.values())),
         )
         .group_by(*place)
     )
     return {(learner_id, day): int(ms) for learner_id, day, ms in (await conn.execute(statement)).all()}
+
+
+async def _reached(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, int], int]:
+    """End of the furthest span ever granted, by learner and lesson: withheld and void ones were reached, too."""
+    place = ledger.c.learner_id, ledger.c.lesson_id
+    statement = (
+        select(*place, func.max(ledger.c.to_ms))
+        .where(
+            ledger.c.learner_id.in_([request.learner_id for request in requests]),
+            ledger.c.lesson_id.in_({request.lesson_id for request in requests}),
+        )
+        .group_by(*place)
+    )
+    return {(learner_id, lesson_id): ms for learner_id, lesson_id, ms in (await conn.execute(statement)).all()}
 
 
 async def _consenting(conn, ids: Sequence[int]) -> set[int]:

@@ -10,7 +10,7 @@ from sqlalchemy import LargeBinary, bindparam, func, select, update
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.sql_opening import Openings
 from proctor.adapters.sql_store import read_coverages, store_items
-from proctor.core.facts import Spans
+from proctor.core.facts import CheckDecided, Spans
 from proctor.core.inputs import Instruction, Totals
 from proctor.core.snapshot import encode_snapshot
 from proctor.modules.schema import Key, Ms
@@ -30,18 +30,25 @@ class SqlRecords:
     async def open_seats(self, requests: Sequence[OpenSeat]) -> list[SeatOpened | SeatRefused]:
         if not requests:
             return []
-        async with self._db.write() as conn:
-            return await self._openings.open(conn, requests)
+        return await self._db.in_one(lambda conn: self._openings.open(conn, requests))
 
     async def write(self, items: Sequence[SeatWrite]) -> list[SeatWritten]:
         if not items:
             return []
         # Seats in key order, so that two gateways never wait for each other in a circle.
         ordered = sorted(items, key=lambda item: item.learner_id)
-        async with self._db.write() as conn:
+
+        async def work(conn) -> dict[tuple[int, int], tuple[int, int, int]]:
             found = await _guard(conn, ordered)
-            matched = [item for item in ordered if (item.learner_id, item.fence) in found]
+            matched = [
+                _undecided(item, found[item.learner_id, item.fence][2])
+                for item in ordered
+                if (item.learner_id, item.fence) in found
+            ]
             await store_items(conn, matched, {learner_id: row[1] for (learner_id, _fence), row in found.items()})
+            return found
+
+        found = await self._db.in_one(work)
         answers = [found.get((item.learner_id, item.fence)) for item in items]
         return [
             SeatWritten(matched=row is not None, instruction_version=row[0] if row is not None else 0)
@@ -66,6 +73,12 @@ class SqlRecords:
         return covered, totals
 
 
+def _undecided(item: SeatWrite, decided: int) -> SeatWrite:
+    """Without checks that are stored as decided: sent again after a lost answer, they would settle newer credit."""
+    fresh = tuple(one for one in item.facts if not (isinstance(one, CheckDecided) and one.number <= decided))
+    return item if len(fresh) == len(item.facts) else msgspec.structs.replace(item, facts=fresh)
+
+
 _GUARD = (
     update(seats)
     .where(
@@ -79,9 +92,9 @@ _GUARD = (
 )  # fmt: skip
 
 
-async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tuple[int, int]]:
-    """Seats move only under their own fence. Returns instruction version and the stretch stored so far by
-    learner and fence, of those that did.
+async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """Seats move only under their own fence. Returns instruction version, the stretch stored and the check
+    decided so far, by learner and fence, of those that did.
 
     The rows are locked when they are read, and a fence that is behind never becomes current again: what reads
     as current here is what the update matched.
@@ -96,11 +109,12 @@ async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tupl
         for item in items
     ]  # fmt: skip
     await conn.execute(_GUARD, rows)
-    columns = seats.c.learner_id, seats.c.fence, seats.c.instruction_version, seats.c.stored_stretch
+    numbers = seats.c.instruction_version, seats.c.stored_stretch, seats.c.decided_number
+    columns = seats.c.learner_id, seats.c.fence, *numbers
     read = select(*columns).where(seats.c.learner_id.in_([item.learner_id for item in items]))
     wanted = {(item.learner_id, item.fence) for item in items}
     return {
-        (learner_id, fence): (version, stretch)
-        for learner_id, fence, version, stretch in (await conn.execute(read)).all()
+        (learner_id, fence): (version, stretch, decided)
+        for learner_id, fence, version, stretch, decided in (await conn.execute(read)).all()
         if (learner_id, fence) in wanted
     }

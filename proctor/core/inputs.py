@@ -69,6 +69,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     stopped: bool = False  # two mismatches running stopped this lesson
     due: CheckKind | None = None  # asked for and not issued yet (after a fault of ours)
     takeovers: tuple[int, ...] = ()  # Redis TIME of takeovers between devices within the last hour
+    reach_ms: int = 0  # furthest position of this lesson that was reached by playing on, also where it earned nothing
 
 
 Action = Literal["accept", "void", "restore", "take_down", "consent_withdrawn", "blocked", "login_ended"]
@@ -119,6 +120,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     duration_ms: int
     covered: Spans  # provisional, waiting and final spans of this lesson, after settling
     provisional: Spans = ()  # the part of `covered` that the next decided check settles
+    reached_ms: int = 0  # end of the furthest span ever granted in this lesson, whatever became of it
     totals: Totals
     base: Snapshot | None  # the newest known state (snapshot or seat), already settled into `covered`
     now_redis_ms: int

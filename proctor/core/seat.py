@@ -19,7 +19,7 @@ from proctor.core.policy import Policy
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
 
 CLOSED_MAX = 4  # closed stretches that a snapshot may carry until the journal has stored them
-PIECES_MAX = 24  # spans in a snapshot: it must stay small
+PIECES_MAX = 23  # spans in a snapshot: it must stay small
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -76,7 +76,10 @@ class Seat:
         self.score = base.score if base else 0
         self.at_ms = now_ms  # of the newest accepted beat
         self.complete = self._is_complete()
-        self.reach_ms = edge(opening.covered)  # furthest position that was reached by playing on
+        # Furthest position that was reached by playing on. What was withheld or void since was reached all the same:
+        # coverage alone would call the place where the learner stopped a seek ahead.
+        here = base.reach_ms if base and base.lesson_id == opening.lesson_id else 0
+        self.reach_ms = max(edge(opening.covered), opening.reached_ms, here)
         self._base = base if opening.resumed else None
         self._cap_told = False
         self._flagged: set[FlagKind] = set()
@@ -217,7 +220,7 @@ class Seat:
             pending=check.pending(now_ms, offset_ms, frozen=self.state == "left") if check else None,
             checks_decided=person.decided_count, checks_missed=person.missed_count, score=self.score,
             instruction_version=self.instruction_version, must_check=person.must, stopped=person.stopped,
-            due=person.due, takeovers=self.takeovers,
+            due=person.due, takeovers=self.takeovers, reach_ms=self.reach_ms,
         )  # fmt: skip
 
     @property

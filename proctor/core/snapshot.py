@@ -24,7 +24,11 @@ def decode_snapshot(data: bytes) -> Snapshot:
 
 
 def newer(left: Snapshot | None, right: Snapshot | None) -> Snapshot | None:
-    """The one that knows more: by fence, then by beat."""
+    """The one that knows more: by fence, beat and stretch, then by what happened between two beats."""
     if left is None or right is None:
         return left or right
-    return left if (left.fence, left.seq, left.stretch) >= (right.fence, right.seq, right.stretch) else right
+    return left if _age(left) >= _age(right) else right
+
+
+def _age(one: Snapshot) -> tuple[int, ...]:
+    return one.fence, one.seq, one.stretch, one.check_number, one.decided_number, one.instruction_version

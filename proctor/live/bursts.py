@@ -118,6 +118,21 @@ class Bursts:
         learner.enrolled_now = learner.enrolled_now or verdict.enrolled
         self._hub.emit(learner, learner.session.judged(verdict, self._clock.now_ms(), draw()))
 
+    async def catch_up(self, learner: Learner, check_id: str, try_number: int) -> None:
+        """After a reconnect: a verdict or an acceptance that came while no seat was there to hear it."""
+        try:
+            verdict = await self._checks.verdict(check_id, try_number)
+            accepted_redis_ms = await self._checks.accepted(check_id, try_number)
+        except Unavailable:
+            return  # the deadline reads it again
+        if learner.over:
+            return
+        if verdict is not None:
+            self.judged(learner, verdict)
+        elif accepted_redis_ms:
+            # The time to judge starts anew, as it does for a burst that the snapshot knew to be accepted.
+            self._hub.emit(learner, learner.session.accepted(check_id, try_number, self._clock.now_ms()))
+
     # Deadlines.
 
     async def resolve(self, learner: Learner, check_id: str, try_number: int) -> None:

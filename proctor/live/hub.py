@@ -23,6 +23,7 @@ from proctor.core.facts import (
     Credited,
     Fact,
     Held,
+    Outcome,
     Refused,
     Stopped,
 )  # fmt: skip
@@ -110,7 +111,7 @@ class Hub:
         old = self.learners.get(claim.learner_id)
         if old is not None and (old.claim.device_id, old.claim.page_id) == (claim.device_id, claim.page_id):
             await self.finish(old, "disconnected", release=False)
-            old.link.close(errors.CLOSE_LEASE_EXPIRED, "replaced")
+            old.link.close(errors.CLOSE_REPLACED, "replaced")
 
     def _seat(self, claim: Claim, link: Link, opened: Opened, resume: wire.Resume | None) -> Learner:
         now_ms = self.clock.now_ms()
@@ -163,6 +164,13 @@ class Hub:
                 face=opening.face_consent, complete=view.complete,
             )
         )  # fmt: skip
+        if pending is not None and before is not None and pending.check_id == before.check_id:
+            self.spawn(self.bursts.catch_up(learner, pending.check_id, pending.try_number))
+        if session.person.must:
+            # The word that a check was missed went to an earlier seat: said again, or playback would go on uncounted.
+            learner.link.send(
+                wire.VerdictPush(check="", outcome=str(Outcome.MISSED), detail="", decided=True, go_on=False)
+            )
         if session.person.stopped:
             self.emit(learner, (Stopped(lesson_id=session.lesson_id, at_ms=self.clock.now_ms(), cause="open"),))
         elif session.held:

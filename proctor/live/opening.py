@@ -75,16 +75,24 @@ class SeatDesk:
     async def _drain(self) -> None:
         while self._queue:
             group, self._queue = self._queue[:GROUP_MAX], self._queue[GROUP_MAX:]
-            try:
-                answers = await self._records.open_seats([request for request, _future in group])
-            except Unavailable as gone:
-                for _request, future in group:
-                    if not future.done():
-                        future.set_exception(Unavailable(gone.port))
-                continue
-            for (_request, future), answer in zip(group, answers, strict=True):
+            await self._commit(group)
+
+    async def _commit(self, group: list[tuple[OpenSeat, asyncio.Future]]) -> None:
+        """One transaction. Whatever breaks it, nobody waits for ever, and one broken request breaks no other's."""
+        try:
+            answers = await self._records.open_seats([request for request, _future in group])
+        except Exception as error:
+            if len(group) > 1 and not isinstance(error, Unavailable):
+                for one in group:
+                    await self._commit([one])
+                return
+            for _request, future in group:
                 if not future.done():
-                    future.set_result(answer)
+                    future.set_exception(Unavailable(error.port) if isinstance(error, Unavailable) else error)
+            return
+        for (_request, future), answer in zip(group, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
 
 class Opener:
@@ -119,6 +127,7 @@ class Opener:
                 await self._leases.release(claim.learner_id, acquired.fence)
                 return Closing(code=REFUSALS[seat.why], why=seat.why)
             # Redis forgot: lift its fence above the stored one and take a new one as the same page.
+            await self._ask_forgotten(claim, seat.node)
             await self._leases.reseed(claim.learner_id, seat.stored_fence)
             log.warning("fence_reseeded", node=self._node)
         return Closing(code=errors.CLOSE_UNAVAILABLE, why="stale")
@@ -147,15 +156,26 @@ class Opener:
                 return answer
         return await self._leases.acquire(msgspec.structs.replace(request, force=True))
 
+    async def _ask_forgotten(self, claim: Claim, node: str) -> None:
+        """Redis forgot the holder, SQL knows where it was: it hands over first, so that nothing durable is lost."""
+        if not node:
+            return
+        message = HandoverAsked(learner_id=claim.learner_id, fence=0, device_kind=claim.device_kind)
+        await self._inbox.send(node, message)
+        for _again in range(self._handover_ms // ASK_EVERY_MS + 3):
+            await asyncio.sleep(ASK_EVERY_MS / 1_000)
+            found = await self._leases.holder(claim.learner_id)
+            if found is None or found[0].page_id != claim.page_id:
+                return
+
     async def _open_seat(self, claim: Claim, resumed: bool, acquired: Acquired) -> SeatOpened | SeatRefused:
         at_ms = self._clock.now_ms()
-        # The day is only a first guess: the institution's zone comes back with the seat.
-        day, _end_ms = self._clock.day(at_ms, "Asia/Shanghai")
         return await self._desk.open(
             OpenSeat(
                 learner_id=claim.learner_id, lesson_id=claim.lesson_id, fence=acquired.fence, node=self._node,
                 device_id=claim.device_id, page_id=claim.page_id, resumed=resumed, snapshot=acquired.snapshot,
-                login_id=claim.login_id, account_version=claim.account_version, at_ms=at_ms, day=day,
+                login_id=claim.login_id, account_version=claim.account_version, at_ms=at_ms,
+                at_redis_ms=self._clock.redis_ms(at_ms),
             )
         )  # fmt: skip
 
@@ -168,10 +188,10 @@ class Opener:
             learner_id=claim.learner_id, lesson_id=claim.lesson_id, class_id=seat.class_id, fence=acquired.fence,
             device_id=claim.device_id, page_id=claim.page_id, resumed=resumed,
             taken_over=rival is not None and rival.device_id != claim.device_id, duration_ms=seat.duration_ms,
-            covered=seat.covered, provisional=seat.provisional, totals=seat.totals, base=seat.base,
-            now_redis_ms=self._clock.redis_ms(now_ms), day=day, day_end_ms=day_end_ms,
-            day_used_ms=seat.day_used_ms, face_consent=seat.face_consent, enrolled=seat.enrolled,
-            licence=seat.licence, instruction_version=seat.instruction_version, seed=seed(),
+            covered=seat.covered, provisional=seat.provisional, reached_ms=seat.reached_ms, totals=seat.totals,
+            base=seat.base, now_redis_ms=self._clock.redis_ms(now_ms), day=day, day_end_ms=day_end_ms,
+            day_used_ms=seat.day_used_ms if day == seat.day else 0, face_consent=seat.face_consent,
+            enrolled=seat.enrolled, licence=seat.licence, instruction_version=seat.instruction_version, seed=seed(),
         )  # fmt: skip
 
     def _not_acquired(self, answer: NotAcquired) -> Closing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,7 +61,7 @@ def worst() -> Snapshot:
             accepted_redis_ms=now_ms, detail="w" * 24, first_redis_ms=now_ms,
         ),
         checks_decided=60_000, checks_missed=60_000, score=60_000, instruction_version=60_000, must_check=False,
-        stopped=True, due=None, takeovers=(now_ms,) * 3,
+        stopped=True, due=None, takeovers=(now_ms,) * 3, reach_ms=2 * base_ms,
     )  # fmt: skip
 
 
@@ -85,4 +86,6 @@ def test_the_newer_of_two_knows_the_later_fence_then_beat_then_stretch() -> None
     order = [at(1, 9, 9), at(2, 1, 9), at(2, 2, 3), at(2, 2, 4)]
     for older, later in zip(order, order[1:], strict=False):
         assert newer(older, later) == later == newer(later, older)
+    decided = msgspec.structs.replace(at(2, 2, 4), decided_number=1)
+    assert newer(at(2, 2, 4), decided) == decided, "between two beats a check may be decided"
     assert newer(None, order[0]) == order[0] == newer(order[0], None) and newer(None, None) is None

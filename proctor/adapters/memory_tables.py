@@ -1,0 +1,97 @@
+"""Rows of the records in memory: what the tables of the modules hold in SQL, as far as the live half needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from proctor.core.facts import Status
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    institution_id: int
+    version: int = 1
+    status: str = "active"
+    face_consent: bool = True
+    enrolled: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Lesson:
+    course_id: int
+    duration_ms: int
+    filed: bool = True
+    taken_down: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Class:
+    course_ids: tuple[int, ...]
+    roster: set[int]
+    opens_ms: int = 0
+    closes_ms: int = 2**62
+    policy: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Institution:
+    zone: str = "Asia/Shanghai"
+    policy: str = ""
+
+
+@dataclass(slots=True)
+class Directory:
+    """Who may study what: what accounts, catalogue and privacy hold in SQL. Keys are ids."""
+
+    institutions: dict[int, Institution] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    logins: dict[str, tuple[int, int]] = field(default_factory=dict)  # account, end (epoch ms)
+    lessons: dict[int, Lesson] = field(default_factory=dict)
+    classes: dict[int, Class] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Seat:
+    fence: int
+    lesson_id: int
+    node: str = ""
+    state: bytes = b""
+    stored_stretch: int = 0
+    decided_number: int = 0
+    instruction_version: int = 0
+
+
+class LedgerRow(msgspec.Struct, frozen=True, gc=False):
+    lesson_id: int
+    stretch: int
+    from_ms: int
+    to_ms: int
+    day: str
+    status: Status
+    settled_by: str = ""  # check:<id> or decision:<id>
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckRow:
+    learner_id: int
+    lesson_id: int
+    number: int
+    kind: str
+    outcome: str = "pending"
+    detail: str = ""
+    tries: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class CaseRow:
+    id: int
+    learner_id: int
+    lesson_id: int
+    kind: str
+    severity: int
+    status: str = "open"
+    outcome: str = ""
+    version: int = 1
+    causes: list[str] = field(default_factory=list)

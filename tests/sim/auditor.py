@@ -1,0 +1,386 @@
+"""The independent auditor: what may be credited, derived anew from what truly happened.
+
+It shares no rule with the engine. It sees what arrives at the gateways, when (by the true clock of the simulated
+host), what faces the pictures showed, what people decided, and what the stores then hold. Each law is named; the
+first one broken ends the run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from proctor.core import facts as f
+from tests.sim.bits import bits, text
+from tests.sim.books import Book, Chunk, Watch
+
+GAP_MS = 30_000
+SLACK_MS = 10_000
+SEEK_MS = 1_500
+SHED_MS = 45_000  # earned at most between a check being due and its being asked: a gap and two beats
+TRAVEL_MS = 20  # Redis TIME is as old as its answer when a gateway hears it
+CLOSERS = ("pause", "seek", "rate", "hide", "blur", "pip", "end")
+
+
+class Violation(Exception):
+    """A law was broken."""
+
+    def __init__(self, law: str, detail: str) -> None:
+        super().__init__(f"{law}: {detail}")
+        self.law = law
+        self.detail = detail
+
+
+class Auditor:
+    def __init__(self, world) -> None:
+        self.world = world
+        self.books: dict[int, Book] = defaultdict(Book)
+        self.watches: dict[int, Watch] = {}
+        self.accepted_at: dict[tuple[str, int], int] = {}
+        self.truth: dict[tuple[str, int], str] = {}
+        self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
+
+    def fail(self, law: str, detail: str) -> None:
+        world = self.world
+        if world.loop.broken is None:
+            world.trace("VIOLATED", law, detail)
+            world.loop.broken = Violation(law, detail)
+
+    # What the gateways see.
+
+    def watch_gateway(self, gateway) -> None:
+        hub = gateway.hub
+        seat, beat, add = hub._seat, hub.beat, hub.journal.add
+
+        def seated(claim, link, opened, resume):
+            learner = seat(claim, link, opened, resume)
+            self._seated(gateway, learner, opened.opening, resume)
+            return learner
+
+        def beaten(learner, frame):
+            over, before = learner.over, learner.session.credit.covered
+            beat(learner, frame)
+            self._beat(gateway, learner, frame, before, over)
+
+        def added(learner, facts):
+            add(learner, facts)
+            self._facts(learner, facts)
+
+        hub._seat, hub.beat, hub.journal.add = seated, beaten, added
+
+    def _watch(self, learner) -> Watch:
+        found = self.watches.get(id(learner))
+        if found is None:
+            found = self.watches[id(learner)] = Watch(learner)  # it keeps the learner: the id stays its own
+        return found
+
+    def _seated(self, gateway, learner, opening, resume) -> None:
+        session, book = learner.session, self.books[opening.learner_id]
+        now, mono = self.world.loop.now_ms, gateway.host.monotonic_ms()
+        watch = self._watch(learner)
+        watch.gateway = gateway
+        watch.last_ms = mono
+        watch.acks[0] = session.view().nonce
+        watch.pending = session.person.check.check_id if session.person.check else ""
+        book.beats[session.fence, 0] = (now, False)
+        book.pages[session.fence] = session.page_id
+        book.seated(watch.pending)
+        granted = bits(session.credit.covered) & ~bits(opening.covered)
+        if resume is not None:
+            for span in sorted(resume.spans):
+                book.reached(session.lesson_id, span, SEEK_MS)
+        if not granted:
+            return
+        base = opening.base
+        accepted, playing = book.beats.get((base.fence, base.seq), (now, False)) if base else (now, False)
+        # A seat reckons in the Redis TIME that it heard when it was opened.
+        since = min(accepted, book.beats.get((base.fence, 0), (accepted, False))[0]) if base else now
+        most = min(GAP_MS, now - accepted + TRAVEL_MS + self.world.unsure_ms(since))
+        if resume is None or not playing:
+            self.fail("a resume earns only after a beat that said playing", f"learner {opening.learner_id}")
+        elif granted & ~bits(resume.spans):
+            self.fail("a grant lies within its claim", f"learner {opening.learner_id}: {text(granted)}")
+        elif granted.bit_count() > most:
+            worth = f"{granted.bit_count()} of {most} ms"
+            self.fail("a resume is worth one gap", f"learner {opening.learner_id}: {worth}")
+        self._granted(watch, book, granted, now - most, now)
+
+    def _beat(self, gateway, learner, frame, before, over: bool) -> None:
+        session, watch = learner.session, self._watch(learner)
+        book = self.books[session.learner_id]
+        now, mono = self.world.loop.now_ms, gateway.host.monotonic_ms()
+        after = session.credit.covered
+        granted = 0 if after is before else bits(after) & ~bits(before)
+        accepted = not over and frame.seq == watch.seq + 1
+        elapsed = min(mono - watch.last_ms, GAP_MS) if watch.playing else 0
+        if granted:
+            self._grant_laws(watch, book, frame, granted, accepted, elapsed, before)
+        if accepted:
+            if frame.span:
+                book.reached(session.lesson_id, frame.span, SEEK_MS)
+            left = elapsed + watch.slack_ms - granted.bit_count()
+            watch.slack_ms = 0 if frame.kind in CLOSERS else max(0, min(SLACK_MS, left))
+            if watch.playing:
+                book.worked |= bits([(max(0, now - elapsed), now)])
+            watch.last_ms, watch.playing, watch.seq = mono, frame.playing, frame.seq
+            watch.acks[frame.seq] = session.view().nonce
+            book.beats[session.fence, frame.seq] = (now, frame.playing)
+        if granted:
+            self._granted(watch, book, granted, now - elapsed, now)
+        self._durable(watch, book)
+
+    def _grant_laws(self, watch, book, frame, granted, accepted, elapsed, before) -> None:
+        ms, who = granted.bit_count(), f"learner {watch.learner.session.learner_id} beat {frame.seq}"
+        span = frame.span or (0, 0)
+        claim = span[1] - span[0]
+        absent = not frame.visible or not frame.focused or frame.pip or (frame.frames == 0 and claim >= 5_000)
+        checks = (
+            (accepted, "only beats in order earn"),
+            (not granted & ~bits([span]), "a grant lies within its claim"),
+            (ms <= elapsed + watch.slack_ms, "credit is at most elapsed and slack"),
+            (not absent, "what was not in front earns nothing"),
+            (watch.acks.get(frame.ack) == frame.nonce, "a beat repeats a word of the server"),
+            (frame.seq - 1 - frame.ack < 8, "a beat repeats a recent word of the server"),
+            (not watch.pending, "nothing earns while a check is open"),
+            (span[0] <= book.reach[watch.learner.session.lesson_id] + SEEK_MS, "a seek ahead earns nothing"),
+        )
+        for held, law in checks:
+            if not held:
+                self.fail(law, f"{who}: {ms} ms of {frame.kind} {span}, elapsed {elapsed}, slack {watch.slack_ms}")
+                return
+
+    def _granted(self, watch: Watch, book: Book, granted: int, from_ms: int, now_ms: int) -> None:
+        session = watch.learner.session
+        ms = granted.bit_count()
+        watch.grants.append((watch.seq, granted, self.world.redis.losses))
+        book.granted[session.lesson_id] |= granted
+        book.worked |= bits([(max(0, from_ms), now_ms)])
+        book.since_check_ms += ms
+        who = f"learner {session.learner_id}"
+        if book.owed:
+            book.owed_ms += ms
+            if book.owed_ms > SHED_MS:
+                self.fail("a due check is never shed", f"{who}: {book.owed_ms} ms since {book.owed}")
+        most = self.world.policy.check_every_ms_max + SHED_MS + book.lost_ms
+        if book.since_check_ms > most and session.licence.earns:
+            self.fail("a random check comes in time", f"{who}: {book.since_check_ms} ms without one")
+
+    def _durable(self, watch: Watch, book: Book) -> None:
+        session = watch.learner.session
+        told = session.durable_seq
+        if told <= watch.durable:
+            return
+        if told > watch.seq:
+            self.fail("durable beats were accepted", f"learner {session.learner_id}: {told} of {watch.seq}")
+        watch.durable = told
+        for seq, granted, losses in watch.grants:
+            if seq <= told:
+                book.durable.append(Chunk(session.lesson_id, granted, losses, watch))
+        watch.grants = [one for one in watch.grants if one[0] > told]
+
+    def _facts(self, learner, facts) -> None:
+        watch, book = self._watch(learner), self.books[learner.session.learner_id]
+        world, session = self.world, learner.session
+        for fact in facts:
+            kind = type(fact).__name__
+            world.count(kind)
+            word = getattr(fact, "outcome", "") or getattr(fact, "reason", "") or getattr(fact, "spans", "")
+            world.trace(kind, session.learner_id, session.fence, fact.cause, word)
+            if isinstance(fact, f.Opened):
+                if not fact.resumed:
+                    reuse_ms = world.policy.check_reuse_ms + sum(ms for _at, ms in world.steps)
+                    book.owes_start(world.loop.now_ms, reuse_ms)
+            elif isinstance(fact, f.CheckIssued):
+                watch.pending = fact.check_id
+                book.asked(fact.check_id)
+                self.issued[fact.check_id] = (world.loop.now_ms, world.redis.losses)
+                world.count(f"check_{fact.kind}")
+            elif isinstance(fact, f.CheckDecided):
+                watch.pending = ""
+                book.decided(fact.outcome, world.loop.now_ms)
+                self._outcome(fact, session.learner_id)
+                world.count(f"outcome_{fact.outcome}")
+            elif isinstance(fact, f.CheckUndecided):
+                watch.pending = book.open_check = ""
+                book.owes(f"{fact.check_id} {fact.why}")
+                world.count(f"undecided_{fact.why}")
+            elif isinstance(fact, f.Refused):
+                world.count(f"refused_{fact.reason}")
+            elif isinstance(fact, f.Closed | f.Held):
+                world.count(f"{kind}_{fact.why}")
+            elif isinstance(fact, f.Flagged):
+                world.count(f"flag_{fact.flag}")
+                self._flag(fact, session.learner_id)
+
+    def _flag(self, fact, learner_id: int) -> None:
+        if self.world.honest(learner_id) and fact.flag is not f.FlagKind.TAKEOVERS:
+            self.fail("an honest learner is never flagged", f"learner {learner_id}: {fact.flag} {fact.detail}")
+
+    # Faces.
+
+    def accepted(self, ticket, redis_ms: int) -> None:
+        self.accepted_at.setdefault((ticket.check_id, ticket.try_number), redis_ms)
+
+    def told(self, verdict) -> None:
+        self.truth.setdefault((verdict.check_id, verdict.try_number), str(verdict.outcome))
+
+    def judged(self, job, verdict) -> None:
+        self.told(verdict)
+        self.world.trace("judged", job.learner_id, job.try_number, verdict.outcome)
+        self.world.count(f"judged_{verdict.outcome}")
+        if job.deliveries > 1:
+            self.world.count("job_delivered_again")
+
+    def _outcome(self, fact, learner_id: int) -> None:
+        seen = {number: word for (id_, number), word in self.truth.items() if id_ == fact.check_id}
+        who = f"learner {learner_id} check {fact.number} {fact.kind}: {fact.outcome} {fact.detail}, truth {seen}"
+        if fact.outcome is f.Outcome.PASSED and "passed" not in seen.values():
+            self.fail("a pass was really judged, for this check", who)
+        if fact.outcome is f.Outcome.MISMATCH and list(seen.values()).count("mismatch") < 2:
+            self.fail("a mismatch takes two", who)
+        if fact.outcome is f.Outcome.MISSED:
+            losses = self.issued.get(fact.check_id, (0, -1))[1]
+            uploads = [number for (id_, number) in self.accepted_at if id_ == fact.check_id]
+            answered = [n for n in uploads if seen.get(n) not in ("mismatch", "unclear")]
+            if answered and losses == self.world.redis.losses:
+                self.fail("an answer in time is no miss", f"{who}, accepted {uploads}")
+
+    # What SQL holds.
+
+    def opened(self, requests, answers) -> None:
+        for request, answer in zip(requests, answers, strict=True):
+            if not hasattr(answer, "covered"):
+                continue
+            book = self.books[request.learner_id]
+            if request.fence <= book.fence:
+                self.fail("a fence opens one seat", f"learner {request.learner_id}: {request.fence} again")
+            book.fence = request.fence
+            self._settled(request.learner_id, book)
+            self._durable_kept(request, book)
+            self._compare(request.learner_id, book)
+
+    def _settled(self, learner_id: int, book: Book) -> None:
+        """What the open added to the ledger: granted before, and not covered by anything."""
+        for (lesson, day), mask in self._provisional(learner_id).items():
+            new = mask & ~book.mask(lesson, ("provisional",), day)
+            if not new:
+                continue
+            self.world.count("settled_at_open")
+            if new & book.mask(lesson, Book.COVERED):
+                self.fail("nothing is earned twice", f"learner {learner_id} settled {text(new)}")
+            if new & ~book.granted[lesson]:
+                self.fail("only what was granted is stored", f"learner {learner_id} settled {text(new)}")
+            book.add(lesson, new, day)
+
+    def _provisional(self, learner_id: int) -> dict[tuple[int, str], int]:
+        found: dict[tuple[int, str], int] = defaultdict(int)
+        for row in self.world.sql.records.ledger.get(learner_id, []):
+            if row.status == "provisional":
+                found[row.lesson_id, row.day] |= bits([(row.from_ms, row.to_ms)])
+        return found
+
+    def _durable_kept(self, request, book: Book) -> None:
+        """One failure: what was told to be durable is in the ledger as soon as the next seat is open."""
+        for chunk in book.durable:
+            missing = chunk.mask & ~book.mask(chunk.lesson_id, Book.ALL)
+            if not missing:
+                continue
+            if chunk.losses == self.world.redis.losses:
+                chunk_of = chunk.watch.learner.session
+                self.world.trace("missing", chunk_of.fence, chunk_of.seq, chunk.watch.gateway.name)
+                self.fail("durable is never lost by one failure", f"learner {request.learner_id}: {text(missing)}")
+            else:
+                # Redis forgot as well: the player resends, worth one gap.
+                self.world.count("durable_lost_with_redis")
+                book.lost_ms += missing.bit_count()
+        book.durable = []
+
+    def wrote(self, items, answers) -> None:
+        touched: dict[int, None] = {}
+        for item, answer in zip(items, answers, strict=True):
+            book = self.books[item.learner_id]
+            if answer.matched != (item.fence == book.fence):
+                self.fail("only the newest fence writes", f"learner {item.learner_id}: {item.fence} of {book.fence}")
+            if answer.matched:
+                self._fold(item, book)
+                touched[item.learner_id] = None
+            elif item.facts:
+                self.world.count("stale_write_refused")
+        for learner_id in touched:
+            self._compare(learner_id, self.books[learner_id])
+
+    def _fold(self, item, book: Book) -> None:
+        for fact in item.facts:
+            if id(fact) in book.seen:
+                self.world.count("write_repeated")
+                continue
+            book.seen[id(fact)] = fact
+            if isinstance(fact, f.Credited):
+                mask = bits(fact.spans)
+                twice = mask & book.mask(fact.lesson_id, Book.COVERED)
+                if twice & ~book.returned[fact.lesson_id]:
+                    self.fail("nothing is earned twice", f"learner {item.learner_id} {text(mask)}")
+                # Given back by people while it was watched again: paid once.
+                self.world.count("given_back_meanwhile", bool(twice))
+                mask &= ~twice
+                if mask & ~book.granted[fact.lesson_id]:
+                    self.fail("only what was granted is stored", f"learner {item.learner_id} {text(mask)}")
+                book.add(fact.lesson_id, mask, fact.day)
+            elif isinstance(fact, f.CheckDecided):
+                book.settle(str(fact.outcome))
+
+    def decided(self, learner_id: int, lesson_id: int, action: str, spans) -> None:
+        """People decided, in the transaction that has just ended."""
+        book = self.books[learner_id]
+        before = book.mask(lesson_id, ("void",)).bit_count()
+        book.decide(lesson_id, action, bits(spans))
+        if action == "void" and book.mask(lesson_id, ("void",)).bit_count() > before:
+            self.world.count("voided")
+        self._compare(learner_id, book)
+
+    def _compare(self, learner_id: int, book: Book) -> None:
+        """Ledger, rollups and the auditor's own book say the same; nobody earned more than time passed."""
+        world = self.world
+        stored: dict[tuple[int, str, str], int] = defaultdict(int)
+        masks: dict[tuple[int, str], int] = defaultdict(int)
+        for row in world.sql.records.ledger.get(learner_id, []):
+            stored[row.lesson_id, row.day, str(row.status)] += row.to_ms - row.from_ms
+            masks[row.lesson_id, str(row.status)] |= bits([(row.from_ms, row.to_ms)])
+        if dict(stored) != book.totals():
+            self.fail("the ledger is what happened", f"learner {learner_id}: {dict(stored)} for {book.totals()}")
+        rollups: dict[tuple[int, str, str], int] = {}
+        for (who, lesson, day), sums in world.sql.records.rollups.items():
+            if who == learner_id:
+                rollups.update({(lesson, day, str(status)): ms for status, ms in sums.items() if ms})
+        if rollups != dict(stored):
+            self.fail("rollups equal the ledger", f"learner {learner_id}: {rollups} for {dict(stored)}")
+        for lesson in {lesson for lesson, _status in masks}:
+            parts = [masks[lesson, status] for status in Book.COVERED]
+            if parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2]:
+                self.fail("covered spans are disjoint", f"learner {learner_id} lesson {lesson}")
+            if sum(masks[lesson, s].bit_count() for s in Book.COVERED) != sum(
+                ms for (one, _day, status), ms in stored.items() if one == lesson and status in Book.COVERED
+            ):
+                self.fail("covered spans are disjoint", f"learner {learner_id} lesson {lesson}")
+        self._bounds(learner_id, book, stored)
+
+    def _bounds(self, learner_id: int, book: Book, stored: dict[Any, int]) -> None:
+        world = self.world
+        total, worked = sum(stored.values()), book.worked.bit_count()
+        if total > worked + world.unsure_ms(0) + TRAVEL_MS * book.fence:
+            self.fail("one second of time pays once", f"learner {learner_id}: {total} ms earned in {worked} ms")
+        days: dict[str, int] = defaultdict(int)
+        for (_lesson, day, _status), ms in stored.items():
+            days[day] += ms
+        for day, ms in days.items():
+            if ms > world.policy.daily_cap_ms:
+                self.fail("a day has its cap", f"learner {learner_id} {day}: {ms} ms")
+        if world.honest(learner_id):
+            for lesson in world.lessons:
+                more = book.mask(lesson, Book.ALL) & ~world.played(learner_id, lesson)
+                if more:
+                    self.fail("honest credit was really played", f"learner {learner_id}: {text(more)}")
+
+    def two_people(self, proposer: int, who: int) -> None:
+        if not proposer or proposer == who:
+            self.fail("a void takes two people", f"{proposer} and {who}")

@@ -1,0 +1,141 @@
+"""When faults have stopped everything must settle: within bounds of virtual time, and completely."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.sim.bits import bits, text
+from tests.sim.books import Book
+
+BACK_S = 60  # an honest learner is back and counting by then
+QUIET_S = 75  # leases are free and journals empty by then after everybody left
+
+
+async def settle(world) -> None:
+    world.trace("calm")
+    for person in world.people:
+        person.settle_down()
+    # A lease lives as much longer as Redis TIME stepped back.
+    back_s = BACK_S + (65 if world.steps else 0)
+    await _until(world, back_s, lambda: all(_well(world, one) for one in world.people if not one.cheat))
+    for one in world.people:
+        if not one.cheat and not _well(world, one):
+            page = one.pages.get(one.device)
+            world.auditor.fail(
+                "an honest learner comes back and counts", f"learner {one.learner_id}: {_state(page) if page else ''}"
+            )
+    world.office.closed = True
+    await _until(world, 45, lambda: not _behind(world))
+    await asyncio.sleep(4)
+    _live_sessions_agree(world)
+    await _until(world, BACK_S, lambda: not any(_asked(one) for one in world.people if not one.cheat))
+    for one in world.people:
+        one.leave()
+    await asyncio.sleep(QUIET_S)
+    _nothing_left(world)
+    _honest_kept(world)
+
+
+def _state(page) -> dict:
+    names = ("state", "playing", "want", "counting", "why", "must", "hold", "ended", "complete", "durable_late")
+    found = {name: getattr(page.client, name) for name in names}
+    found["check"] = page.client.check["kind"] if page.client.check else ""
+    return found | {"stage": page.checking.stage, "pos": page.film.look()}
+
+
+async def _until(world, most_s: int, done) -> None:
+    for _second in range(most_s):
+        if done():
+            return
+        await asyncio.sleep(1)
+
+
+def _behind(world) -> bool:
+    """Does a live session not know yet what people decided? A lost push is found at the next seat update."""
+    seats = world.sql.records.seats
+    return any(
+        learner.session.instruction_version < seats[learner_id].instruction_version
+        for gateway in world.gateways
+        if not gateway.process.dead
+        for learner_id, learner in gateway.hub.learners.items()
+    )
+
+
+def _asked(one) -> bool:
+    page = one.pages.get(one.device)
+    return page is not None and bool(page.client.check)
+
+
+def _well(world, one) -> bool:
+    """Playing and counted; or there is a good reason why not, and it is known."""
+    page = one.pages.get(one.device)
+    if one.learner_id in world.stopped or page is None:
+        return True
+    client = page.client
+    if client.state != "live" or client.check or client.must:
+        return False
+    if client.why == "unfiled":
+        return True  # the lesson was taken down
+    capped = client.day >= world.policy.daily_cap_ms
+    done = client.complete and (client.ended or one.lesson_id == max(world.lessons))
+    return done or capped or (client.playing and client.counting and client.outbox.ack > 1)
+
+
+def _live_sessions_agree(world) -> None:
+    """What a live session believes to be covered is what SQL says, with its open stretch."""
+    for gateway in world.gateways:
+        if gateway.process.dead:
+            continue
+        for learner in gateway.hub.learners.values():
+            session = learner.session
+            seat = world.sql.records.seats[session.learner_id]
+            if seat.fence != session.fence or learner.over:
+                continue
+            if session.instruction_version < seat.instruction_version:
+                # Found at the next seat update, and one without an open stretch has none.
+                if session.stretch.spans:
+                    world.auditor.fail("instructions reach a live session", f"learner {session.learner_id}")
+                continue
+            stored = world.auditor.books[session.learner_id].mask(session.lesson_id, Book.COVERED)
+            waiting = bits(session.stretch.spans)
+            for _number, _lesson, spans, _day in session.closed:
+                waiting |= bits(spans)
+            believed = bits(session.credit.covered)
+            if believed != stored | waiting:
+                more, less = believed & ~(stored | waiting), (stored | waiting) & ~believed
+                world.auditor.fail(
+                    "a live session knows the record",
+                    f"learner {session.learner_id}: believes {text(more)} too much, {text(less)} too little",
+                )
+
+
+def _nothing_left(world) -> None:
+    now_ms = world.redis.time_ms()
+    for learner_id, row in world.redis.leases.table.rows.items():
+        if row.holder is not None and row.expires_ms > now_ms:
+            world.auditor.fail("leases are free in the end", f"learner {learner_id} {row.holder}")
+    for gateway in world.gateways:
+        if gateway.process.dead:
+            continue
+        if gateway.hub.journal.waiting_facts:
+            world.auditor.fail("journals are empty in the end", gateway.name)
+        if gateway.hub.learners or gateway.hub._tasks:
+            world.auditor.fail("sessions are gone in the end", f"{gateway.name} {list(gateway.hub.learners)}")
+    for check_id, check in world.sql.records.checks.items():
+        if check.outcome == "pending" and world.honest(check.learner_id):
+            book = world.auditor.books[check.learner_id]
+            if book.open_check != check_id:
+                world.auditor.fail("checks are closed in the end", f"learner {check.learner_id} {check}")
+
+
+def _honest_kept(world) -> None:
+    """What an honest learner watched is in the record, up to the documented bound."""
+    for one in world.people:
+        if one.cheat:
+            continue
+        lost = 0
+        for lesson in world.lessons:
+            kept = world.auditor.books[one.learner_id].mask(lesson, Book.ALL)
+            lost += (one.played(lesson) & ~kept).bit_count()
+        world.count("honest_played_ms", sum(one.played(lesson).bit_count() for lesson in world.lessons))
+        world.count("honest_lost_ms", lost)
