@@ -73,6 +73,41 @@ def test_importing_opens_nothing(package: str, monkeypatch, tmp_path) -> None:
     assert done.returncode == 0, done.stderr[-2_000:]
 
 
+ALONE = """
+import importlib, os, sys, traceback
+names = sys.argv[1:]
+# Only libraries of others come before the fork: they cost seconds and say nothing about our modules.
+for library in ("aiohttp.web", "alembic", "jinja2", "msgspec", "picows", "prometheus_client", "redis.asyncio",
+                "sqlalchemy.ext.asyncio", "structlog", "typer", "rich", "numpy"):
+    importlib.import_module(library)
+assert not [name for name in sys.modules if name.split(".")[0] in ("proctor", "web")]
+for name in names:
+    child = os.fork()
+    if child == 0:
+        try:
+            importlib.import_module(name)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        sys.stderr.write(f"{name} does not import alone\\n")
+        sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_imports_alone(package: str, tmp_path) -> None:
+    """As the first of ours in its process: no module leans on what another one happened to import before it."""
+    names = [m.name for m in pkgutil.walk_packages([str(ROOT / package)], f"{package}.")]
+    names = [name for name in names if not name.endswith(("__main__", ".env")) and ".versions." not in name]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *names], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+
+
 def test_nothing_of_a_machine_is_in_the_project() -> None:
     """No absolute path of somebody's disk, no key, no identity number of a living person."""
     places, keys = rb"/(?:home|root|work|Users)/[a-z]", rb"BEGIN (?:RSA |EC )?PRIVATE KEY"

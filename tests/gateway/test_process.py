@@ -70,9 +70,7 @@ async def test_it_serves_announces_itself_and_ends_in_order() -> None:
     await served.end()
     await raw.ended(1)
     covered, _totals = await served.house.records.coverage(1, 1)
-    assert covered == () and served.house.hub.journal.waiting_facts == 0, (
-        "the facts are stored"
-    )
+    assert covered == () and served.house.hub.journal.waiting_facts == 0, "the facts are stored"
 
 
 async def test_what_is_earned_before_a_stop_is_stored() -> None:
