@@ -11,8 +11,8 @@ WITHOUT = ("__init__.py", "__main__.py", "tables.py")
 # What covers a module that has no test of its name.
 ELSEWHERE = {
     "proctor/adapters/memory.py": "tests/contract/test_checks.py",  # and every other port's suite beside it
-    "proctor/adapters/memory_records.py": "tests/sim/test_worlds.py",
-    "proctor/adapters/memory_tables.py": "tests/sim/test_worlds.py",
+    "proctor/adapters/memory_records.py": "tests/contract/test_records_twins.py",
+    "proctor/adapters/memory_tables.py": "tests/contract/test_records_twins.py",
     "proctor/adapters/redis_checks.py": "tests/contract/test_checks.py",
     "proctor/adapters/redis_inbox.py": "tests/contract/test_inbox.py",
     "proctor/adapters/redis_jobs.py": "tests/contract/test_jobs.py",
