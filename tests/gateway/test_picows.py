@@ -8,6 +8,7 @@ import resource
 
 import pytest
 
+from proctor.gateway import connection
 from tests.gateway.house import CLOSE, PING, TEXT, Raw, gate, until
 
 BEAT = json.dumps({"t": "beat", "seq": 1, "kind": "play", "pos": 0, "playing": True}).encode()
@@ -95,7 +96,8 @@ async def test_a_request_without_an_end_is_cut_at_the_library_s_bound() -> None:
         await raw.ended(2)
 
 
-async def test_a_flood_of_pings_to_a_peer_that_does_not_read_is_bounded_by_the_send_buffer() -> None:
+async def test_a_flood_of_pings_to_a_peer_that_does_not_read_is_bounded_by_the_send_buffer(monkeypatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_GRACE_S", 0.1)
     async with gate(send_buffer_bytes_max=4_096) as gates:
         raw = await gates.welcomed()
         raw.writer.transport.pause_reading()

@@ -42,7 +42,8 @@ async def test_silence_after_the_welcome_is_closed_and_keeps_the_lease_for_a_rec
         assert await gates.house.redis.holder(1) is not None and gates.house.hub.counts["idle"] == 1
 
 
-async def test_a_reader_that_does_not_read_is_closed_at_the_send_buffer_s_bound() -> None:
+async def test_a_reader_that_does_not_read_is_closed_at_the_send_buffer_s_bound(monkeypatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_GRACE_S", 0.1)
     async with gate(send_buffer_bytes_max=8_192) as gates:
         raw = await gates.welcomed()
         raw.writer.transport.pause_reading()
