@@ -138,7 +138,7 @@ class OpenSeat(msgspec.Struct, frozen=True, kw_only=True):
     login_id: str  # "" for a host ticket
     account_version: int
     at_ms: int  # engine ms: labels the facts
-    at_redis_ms: int  # the same moment; which day it is, is for the institution's zone to say
+    at_redis_ms: int  # the same moment: the institution's zone says which day it is
 
 
 class SeatOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,8 +192,7 @@ class SeatWritten(msgspec.Struct, frozen=True, kw_only=True):
 
 class Records(Protocol):
     async def open_seats(self, requests: Sequence[OpenSeat]) -> list[SeatOpened | SeatRefused]:
-        """One transaction; each request strictly `fence > seats.fence` or refused. Idempotent only in the
-        sense that a retried open must come with a new fence."""
+        """One transaction; each request strictly `fence > seats.fence` or refused: a retry needs a new fence."""
         ...
 
     async def write(self, items: Sequence[SeatWrite]) -> list[SeatWritten]:
@@ -370,11 +369,8 @@ class Vault(Protocol):
     """Field encryption and blind indexes for personal data (AES-256-GCM, HMAC-SHA-256; versioned key ids)."""
 
     def seal(self, plain: str, *, field: str) -> bytes: ...
-
     def open(self, sealed: bytes, *, field: str) -> str: ...
-
     def seal_bytes(self, plain: bytes, *, field: str) -> bytes: ...
-
     def open_bytes(self, sealed: bytes, *, field: str) -> bytes: ...
 
     def index(self, plain: str, *, field: str) -> bytes:
@@ -393,10 +389,8 @@ class Nodes(Protocol):
 
 
 class Database(Protocol):
-    """The one way to SQL for the record half. Yields a SQLAlchemy AsyncConnection in a transaction.
-
-    `write` on SQLite is BEGIN IMMEDIATE; both commit at a normal end and roll back on any exception.
-    """
+    """The one way to SQL for the record half: a SQLAlchemy AsyncConnection in a transaction, which commits at a
+    normal end and rolls back on any exception. `write` on SQLite is BEGIN IMMEDIATE."""
 
     def read(self) -> AbstractAsyncContextManager[Any]: ...
 
