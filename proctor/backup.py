@@ -22,6 +22,8 @@ from proctor.settings import Settings
 
 FOLDERS = ("evidence", "media")
 FILES = ("demo.json", "demo-host-key.txt")
+# The local authority of --tls goes with the keys: phones that trust it need not install another after a restore.
+KEYS = ("secrets", "tls")
 FORMAT = 1
 DATABASE = "database.sqlite3"
 DUMP = "database.dump"
@@ -60,7 +62,9 @@ def backup(settings: Settings, target: Path) -> tuple[Path, Path]:
             archive.addfile(info, io.BytesIO(text))
         sealed = Path(folder) / "keys"
         with tarfile.open(sealed, "w") as archive:
-            archive.add(data / "secrets", "secrets")
+            for name in KEYS:
+                if (data / name).is_dir():
+                    archive.add(data / name, name)
         for made, path in ((whole, target), (sealed, keys)):
             made.chmod(0o600)
             os.replace(made, path)
@@ -110,7 +114,7 @@ def restore(settings: Settings, source: Path, keys: Path | None) -> int:
     """
     data = settings.data_dir
     keys = keys or source.with_name(source.name + ".keys")
-    if (data / "zhenxue.sqlite3").exists() or (data / "secrets").exists():
+    if any((data / name).exists() for name in ("zhenxue.sqlite3", *KEYS)):
         raise Refused("restore_not_empty", path=str(data))
     if not keys.is_file():
         raise Refused("restore_no_keys", path=str(keys))
@@ -132,10 +136,12 @@ def restore(settings: Settings, source: Path, keys: Path | None) -> int:
                 f"--dbname={_libpq(settings.sqlalchemy_url)}", str(fresh / DUMP))  # fmt: skip
         else:
             shutil.move(fresh / DATABASE, data / "zhenxue.sqlite3")
-        for name in (*FOLDERS, *FILES, "secrets"):
+        for name in (*FOLDERS, *FILES, *KEYS):
             if (fresh / name).exists():
                 shutil.move(fresh / name, data / name)
-    (data / "secrets").chmod(0o700)
+    for name in KEYS:
+        if (data / name).exists():
+            (data / name).chmod(0o700)
     return count
 
 

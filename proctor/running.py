@@ -34,7 +34,7 @@ async def up(settings: Settings, stop: asyncio.Event, console: Console, *, tls: 
         settings = _with_tls(settings, tls, files)
         for port in (settings.port, settings.ws_port):
             _free(settings.host, port)
-        boss = Supervisor()
+        boss = Supervisor(log_bytes_max=settings.log_bytes_max)
         try:
             logins = await _unless(stop, _start(settings, boss, console))
             if logins is not None:

@@ -48,6 +48,7 @@ class Settings:
     demo: bool = _s(True, "Fill the demonstration institution once.")
     policy: str = _s("", "JSON object of core.policy values that replace the defaults (tests, demos).")
     log_level: str = _s("info", "debug, info, warning or error.")
+    log_bytes_max: int = _s(20_000_000, "A child's log is put aside at this size; one older file is kept.")
 
     # Leases and snapshots.
     lease_buckets: int = _s(64, "Redis hash tags over which learners are spread; fixed at install.")
@@ -102,6 +103,7 @@ class Settings:
         assert 0 <= self.gateway_port <= PORT_MAX, f"gateway_port: {self.gateway_port} is none of 1 to {PORT_MAX}"
         assert self.ws_port <= PORT_MAX, f"port {self.port} leaves none for the gateways: give --gateway-port"
         assert self.ws_port != self.port, "web and gateways need two ports: give another --gateway-port"
+        assert self.log_bytes_max >= 10_000, "log_bytes_max: below 10,000 a log holds no story"
         assert self.gateways >= 1, "gateways: at least one is needed"
         less = [item.name for item in fields(self) if _is_number(item.default) and getattr(self, item.name) < 0]
         assert not less, f"{', '.join(less)}: a number below zero means nothing here"

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,6 +27,7 @@ DEATHS_MAX = 5
 DEATHS_WITHIN_S = 60.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 TAIL_BYTES = 8_000
+ROTATE_EVERY_S = 5.0
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _libc = ctypes.CDLL(None)
 
@@ -48,10 +50,14 @@ class Child:
 
 
 class Supervisor:
-    """`start` children one by one, then `watch` until asked to stop, then `stop_all`."""
+    """`start` children one by one, then `watch` until asked to stop, then `stop_all`.
 
-    def __init__(self) -> None:
+    `log_bytes_max`: a log that has grown to it is put aside as `<name>.log.1`, which replaces the one before.
+    """
+
+    def __init__(self, *, log_bytes_max: int = 20_000_000) -> None:
         self.children: list[Child] = []
+        self._log_bytes_max = log_bytes_max
         self._stopping = False
         self._deaths: deque[float] = deque(maxlen=DEATHS_MAX)
 
@@ -61,6 +67,7 @@ class Supervisor:
 
     async def _spawn(self, child: Child) -> None:
         child.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rotate(child.log_path, self._log_bytes_max)
         with child.log_path.open("ab") as out:
             # A session of its own: Ctrl-C reaches only us, and we stop the children in order.
             child.process = await asyncio.create_subprocess_exec(
@@ -83,6 +90,7 @@ class Supervisor:
     async def watch(self, stop: asyncio.Event) -> None:
         """Keep all children alive until `stop`. Raises StartFailed after too many deaths."""
         stopping: asyncio.Task = asyncio.create_task(stop.wait())
+        rotating = asyncio.create_task(self._rotate())
         waits: dict[asyncio.Task, Child] = {asyncio.create_task(_wait(child)): child for child in self.children}
         try:
             while True:
@@ -95,8 +103,14 @@ class Supervisor:
                     if not stop.is_set():
                         waits[asyncio.create_task(_wait(child))] = child
         finally:
-            for task in (stopping, *waits):
+            for task in (stopping, rotating, *waits):
                 task.cancel()
+
+    async def _rotate(self) -> None:
+        while True:
+            await asyncio.sleep(ROTATE_EVERY_S)
+            for child in self.children:
+                await asyncio.to_thread(rotate, child.log_path, self._log_bytes_max)
 
     async def _again(self, child: Child, stop: asyncio.Event) -> None:
         now = time.monotonic()
@@ -159,6 +173,27 @@ def last_words(child: Child) -> str:
     except OSError:
         lines = []
     return lines[-1][:300] if lines else f"no output (see {child.log_path})"
+
+
+def rotate(log_path: Path, bytes_max: int) -> None:
+    """Put a log aside when it has grown to `bytes_max`. It is copied and cut, for the child has it open: what the
+    child writes goes to the end, wherever that is (the file was opened for appending), so no child must know. A line
+    written within the instant between copy and cut is lost; a log has no more to lose than that."""
+    try:
+        if log_path.stat().st_size < bytes_max:
+            return
+    except FileNotFoundError:
+        return
+    older, fresh = log_path.with_name(log_path.name + ".1"), log_path.with_name(log_path.name + ".new")
+    try:
+        shutil.copyfile(log_path, fresh)
+        fresh.chmod(0o600)
+        os.replace(fresh, older)
+    except OSError as error:
+        # On a full disk nothing can be put aside, and the log must not fill it further.
+        fresh.unlink(missing_ok=True)
+        log.warning("log_not_kept", name=log_path.name, why=error.strerror)
+    os.truncate(log_path, 0)
 
 
 def python(*arguments: str) -> list[str]:

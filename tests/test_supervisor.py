@@ -89,3 +89,45 @@ async def test_the_store_goes_last_and_one_that_will_not_go_is_killed_in_time(tm
     assert time.monotonic() - started < 3
     assert log.read_text().split()[-1] == "valkey" and len(log.read_text().split()) == 3
     assert all(one.process is not None and one.process.returncode is not None for one in boss.children)
+
+
+def test_a_log_below_the_bound_stays_and_one_at_the_bound_is_put_aside(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    supervisor.rotate(log, 10)
+    assert not log.exists()
+    log.write_text("123456789")
+    supervisor.rotate(log, 10)
+    assert log.read_text() == "123456789" and not (tmp_path / "web.log.1").exists()
+    for text in ("the first ten", "the second ten"):
+        log.write_text(text)
+        supervisor.rotate(log, 10)
+        assert log.read_text() == "" and (tmp_path / "web.log.1").read_text() == text
+    assert (tmp_path / "web.log.1").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["web.log", "web.log.1"]
+
+
+async def test_logs_are_bounded_while_a_child_writes_on(tmp_path: Path, monkeypatch) -> None:
+    """The child has its log open all the time: after the cut its lines go on at the beginning of the file."""
+    monkeypatch.setattr(supervisor, "ROTATE_EVERY_S", 0.05)
+    boss, stop = Supervisor(log_bytes_max=2_000), asyncio.Event()
+    writer = child(tmp_path, "web", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.001; done")
+    await boss.start(writer)
+    watching = asyncio.create_task(boss.watch(stop))
+    older = writer.log_path.with_name("web.log.1")
+    deadline = time.monotonic() + 10
+    while not (older.exists() and int(older.read_text().split()[-1]) > 1_000):
+        assert time.monotonic() < deadline, "the log is never put aside"
+        await asyncio.sleep(0.02)
+    assert writer.log_path.stat().st_size < 20_000 and b"\0" not in writer.log_path.read_bytes()
+    stop.set()
+    await watching
+    await boss.stop_all()
+
+
+def test_a_log_that_cannot_be_put_aside_is_cut_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    log.write_text("0123456789")
+    (tmp_path / "web.log.1").mkdir()
+    (tmp_path / "web.log.1" / "in the way").touch()
+    supervisor.rotate(log, 10)
+    assert log.read_text() == "" and not (tmp_path / "web.log.new").exists()

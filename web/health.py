@@ -67,7 +67,7 @@ async def _scrape(client: ClientSession, port: int) -> str:
 
 def summed(texts: list[str]) -> str:
     """Prometheus text with the samples of several processes added up (histograms and counters add well;
-    gauges here count things, so they add as well)."""
+    gauges here count things, so they add as well, but for those whose name says that they are a maximum)."""
     kinds: dict[str, str] = {}
     totals: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for found in texts:
@@ -76,9 +76,12 @@ def summed(texts: list[str]) -> str:
                 kinds[family.name] = family.type
                 rows = totals.setdefault(family.name, defaultdict(float))
                 for sample in family.samples:
+                    key = (sample.name, tuple(sorted(sample.labels.items())))
+                    if sample.name.endswith("_max"):
+                        rows[key] = max(rows.get(key, sample.value), sample.value)
                     # The moment a process began adds to nothing.
-                    if not sample.name.endswith("_created"):
-                        rows[(sample.name, tuple(sorted(sample.labels.items())))] += sample.value
+                    elif not sample.name.endswith("_created"):
+                        rows[key] += sample.value
         except ValueError:
             continue
     lines = []

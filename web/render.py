@@ -112,15 +112,18 @@ def clock(ms: int) -> str:
 
 
 def hours(ms: int, translate: Callable[[str], str]) -> str:
-    """A length of time in words: 1 小时 05 分, 12 分 40 秒. Rounds down: nobody is promised more than stands."""
+    """A length of time in a sentence: 6 小时, 1 小时 05 分, 12 分 40 秒. Rounds down: nobody is promised more than
+    stands. The player says the same words; `tests/vectors/length.json` holds both to it."""
     seconds = max(0, ms) // 1_000
     hour, rest = divmod(seconds, 3_600)
     minute, second = divmod(rest, 60)
     if hour:
-        return translate("%(hours)d 小时 %(minutes)02d 分") % {"hours": hour, "minutes": minute}
-    if minute:
-        return translate("%(minutes)d 分 %(seconds)02d 秒") % {"minutes": minute, "seconds": second}
-    return translate("%(seconds)d 秒") % {"seconds": second}
+        form = "%(hours)d 小时 %(minutes)02d 分" if minute else "%(hours)d 小时"
+    elif minute:
+        form = "%(minutes)d 分 %(seconds)02d 秒" if second else "%(minutes)d 分钟"
+    else:
+        form = "%(seconds)d 秒"
+    return translate(form) % {"hours": hour, "minutes": minute, "seconds": second}
 
 
 def at(ms: int, zone: str, form: str = "%Y-%m-%d %H:%M") -> str:

@@ -45,5 +45,5 @@ test('the cap stands over the video once, with what was counted today', () => {
   const world = createWorld();
   world.open({ earns: false, why: 'daily_cap', day_ms: 21600000 });
   const sheet = sheetFor(world.client.view(world.now), text, { ...to, capped: true });
-  assert.ok(sheet && sheet.name === 'cap' && sheet.text.includes('6:00:00'), JSON.stringify(sheet));
+  assert.ok(sheet && sheet.name === 'cap' && sheet.text.includes('今天已计 6 小时。'), JSON.stringify(sheet));
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { clock, fill } from '../src/core/format.js';
+import { clock, fill, length } from '../src/core/format.js';
 import * as preEn from '../src/core/preflight.en.js';
 import * as preZh from '../src/core/preflight.zh.js';
 import * as lessonEn from '../src/core/texts.en.js';
@@ -32,4 +33,13 @@ for (const [name, [zh, en]] of Object.entries(PAIRS)) {
 test('numbers as people read them', () => {
   assert.deepEqual([clock(0), clock(760000), clock(3909000), clock(-5)], ['00:00', '12:40', '1:05:09', '00:00']);
   assert.equal(fill('{a} of {b}, {c}', { a: 1, b: 2 }), '1 of 2, {c}');
+});
+
+test('lengths of time read as on the pages, in both languages', () => {
+  const rows = JSON.parse(readFileSync(new URL('../../tests/vectors/length.json', import.meta.url), 'utf8'));
+  for (const row of rows) {
+    for (const [words, wanted] of [[lessonZh.zh, row.zh], [lessonEn.en, row.en]]) {
+      assert.equal(length(row.ms, (key) => /** @type {any} */ (words)[key]), wanted, row.ms);
+    }
+  }
 });

@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +22,7 @@ from proctor.errors import Refused
 from proctor.modules.accounts.tables import institutions
 from proctor.modules.catalog import service as catalog
 from proctor.settings import Settings, load
+from proctor.tls import local_certificate
 from tests import pictures
 from tests.client import Person
 from tests.processes.test_study import passed, play
@@ -124,6 +126,21 @@ def _names(settings: Settings) -> list[str]:
             return list((await conn.execute(select(institutions.c.name))).scalars())
 
     return asyncio.run(work())
+
+
+def test_the_local_authority_comes_back_so_that_phones_go_on_trusting(tmp_path: Path) -> None:
+    old, new = (load({}, data=str(tmp_path / name)) for name in ("old", "new"))
+    shutil.copytree(filled(), old.data_dir)
+    local_certificate(old.data_dir)
+    backup.backup(old, tmp_path / "kept")
+    with tarfile.open(tmp_path / "kept") as archive:
+        assert not [name for name in archive.getnames() if name.startswith("tls")], "the authority's key is a key"
+    backup.restore(new, tmp_path / "kept", None)
+    chain, _key = local_certificate(new.data_dir)
+    for name in ("ca.crt", "ca.key", "server.crt"):
+        assert (new.data_dir / "tls" / name).read_bytes() == (old.data_dir / "tls" / name).read_bytes()
+    assert chain == new.data_dir / "tls" / "server.crt" and chain.parent.stat().st_mode & 0o777 == 0o700
+    assert (chain.parent / "ca.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_empty_folder_is_not_backed_up_as_if_it_were_somebody(tmp_path: Path) -> None:

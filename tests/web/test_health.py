@@ -31,3 +31,10 @@ def test_samples_of_several_processes_are_added() -> None:
     assert 'beats_total{kind="a"} 7.0' in text and 'beats_total{kind="b\\""} 1.0' in text and "seats 3.0" in text
     assert "created" not in text and "# TYPE beats_total counter" in text
     assert summed([]) == ""
+
+
+def test_a_maximum_over_processes_is_the_largest_and_no_sum() -> None:
+    """The largest snapshot of two gateways was shown as 1,090 bytes, beyond the bound that no snapshot passes."""
+    name = "zhenxue_snapshot_bytes_max"
+    one, two = (f"# TYPE {name} gauge\n{name} {value}\n" for value in ("560.0", "530.0"))
+    assert summed([one, two]) == summed([two, one]) == one

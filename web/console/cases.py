@@ -250,7 +250,7 @@ def _stretches(request: web.Request, record, case: queries.CaseView) -> list[Str
         found.append(
             Stretch(
                 value=f"{row.from_ms}-{row.to_ms}", range=words.between(row.from_ms, row.to_ms),
-                status=_(words.STATUSES[row.status]), length=words.length(_, row.to_ms - row.from_ms),
+                status=_(words.STATUSES[row.status]), length=hours(row.to_ms - row.from_ms, _),
                 chosen=inside,
             )
         )  # fmt: skip
@@ -269,7 +269,7 @@ def _proposal(request: web.Request, case: queries.CaseView) -> dict | None:
     return {
         "name": _name(request, newest.by_name_sealed),
         "ranges": _("%(ranges)s（%(length)s）")
-        % {"ranges": words.ranges(_, newest.spans), "length": words.length(_, total(newest.spans))},
+        % {"ranges": words.ranges(_, newest.spans), "length": hours(total(newest.spans), _)},
         "reason": newest.reason,
         "own": newest.by_account_id == context.signed(request).account_id,
     }

@@ -6,7 +6,7 @@ from proctor.modules.study.queries import LessonRecord
 from web.console import words
 from web.console.words import Translate
 from web.learner import words as learner_words
-from web.render import at
+from web.render import at, hours
 
 ROWS_MAX = 300
 
@@ -35,5 +35,5 @@ def timeline_rows(record: LessonRecord, _: Translate, zone: str) -> list[dict[st
 def _row(from_ms: int, to_ms: int, what: str, why: str, at_ms: int, _: Translate, zone: str) -> dict[str, str]:
     return {
         "range": words.between(from_ms, to_ms), "what": what, "why": why,
-        "length": words.length(_, to_ms - from_ms), "at": at(at_ms, zone),
+        "length": hours(to_ms - from_ms, _), "at": at(at_ms, zone),
     }  # fmt: skip

@@ -13,6 +13,7 @@ from proctor.modules.reviews.queries import (
     SeatRow,
     SignalRow,
 )  # fmt: skip
+from web.render import clock
 
 Translate = Callable[[str], str]
 
@@ -115,16 +116,8 @@ def tone(row: QueueRow) -> str:
     return "worst" if row.kind in ("mismatch", "misses") or row.status == "proposed" else "attention"
 
 
-def position(ms: int) -> str:
-    """A media position as 03:20 or 1:03:20."""
-    seconds = ms // 1_000
-    hours, rest = divmod(seconds, 3_600)
-    minutes, seconds = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-
-
 def between(from_ms: int, to_ms: int) -> str:
-    return f"{position(from_ms)}–{position(to_ms)}"
+    return f"{clock(from_ms)}–{clock(to_ms)}"
 
 
 def ranges(_: Translate, spans: tuple[tuple[int, int], ...]) -> str:
@@ -139,16 +132,6 @@ def age(_: Translate, ms: int) -> str:
     if minutes < 48 * 60:
         return _("%(n)s 小时") % {"n": minutes // 60}
     return _("%(n)s 天") % {"n": minutes // 1_440}
-
-
-def length(_: Translate, ms: int) -> str:
-    """A duration as 45 秒, 12 分 40 秒 or 1 小时 05 分."""
-    seconds = ms // 1_000
-    if seconds < 60:
-        return _("%(s)s 秒") % {"s": seconds}
-    if seconds < 3_600:
-        return _("%(m)s 分 %(s)s 秒") % {"m": seconds // 60, "s": f"{seconds % 60:02}"}
-    return _("%(h)s 小时 %(m)s 分") % {"h": seconds // 3_600, "m": f"{seconds % 3_600 // 60:02}"}
 
 
 def detail(_: Translate, key: str) -> str:

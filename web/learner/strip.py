@@ -118,16 +118,13 @@ def _axis(duration_ms: int) -> list[Markup]:
 
 def ticks_of(record: LessonRecord, _) -> list[Tick]:
     """Decided checks, each at the end of the media that it settled; one that settled nothing has no place."""
-    ends: dict[str, int] = {}
-    for row in record.ledger:
-        ends[row.settled_by] = max(ends.get(row.settled_by, 0), row.to_ms)
     return [
         Tick(
-            ends[f"check:{check.id}"], check.outcome == "passed",
+            check.settled_to_ms, check.outcome == "passed",
             words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome])),
         )
         for check in record.checks
-        if f"check:{check.id}" in ends
+        if check.settled_to_ms is not None
     ]  # fmt: skip
 
 

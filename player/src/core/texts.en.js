@@ -169,6 +169,13 @@ export const en = {
   result_mismatch_more: 'A person will look at this stretch; you can appeal.',
   close: 'Got it',
 
+  // Lengths of time.
+  length_h: '{h} h',
+  length_hm: '{h} h {m} min',
+  length_m: '{m} min',
+  length_ms: '{m} min {s} s',
+  length_s: '{s} s',
+
   // The stage.
   play: 'Play',
   mute: 'Mute',

@@ -161,6 +161,13 @@ export const zh = {
   result_mismatch_more: '这一段学时待人工核实，如有异议可以申诉。',
   close: '知道了',
 
+  // Lengths of time.
+  length_h: '{h} 小时',
+  length_hm: '{h} 小时 {m} 分',
+  length_m: '{m} 分钟',
+  length_ms: '{m} 分 {s} 秒',
+  length_s: '{s} 秒',
+
   // The stage.
   play: '播放',
   mute: '静音',

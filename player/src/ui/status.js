@@ -1,6 +1,6 @@
 /** What the status line says, and which sheet lies over the video: both from the machine's view alone. */
 
-import { clock, fill, hour } from '../core/format.js';
+import { clock, fill, hour, length } from '../core/format.js';
 import { firstGap } from '../core/intervals.js';
 
 const REST_MS = 2000; // a lesson is complete when no more is uncovered
@@ -77,7 +77,7 @@ export function sheetFor(view, text, to) {
   if (view.state === 'parked') return parked(view, text, to);
   if (view.state === 'over') return over(view, text, to);
   if (to.capped) {
-    const day = clock(view.day);
+    const day = length(view.day, text);
     return Object.assign(
       sheet('cap', 'cap', text, { act: 'resume', label: text('cap_act'), press: to.capSeen }, true),
       { text: fill(text('cap_text'), { day }) });

@@ -70,8 +70,8 @@ class Reviews:
         """Carry one decision out, or say who was faster.
 
         Raises Refused: no_case (unknown, or another institution's), reason_short, reason_long, spans_missing,
-        spans_wrong, same_person (the proposer cannot confirm), not_possible (the table has no such step),
-        appeal_later (appeals are only queued for now).
+        spans_wrong, same_person (the proposer cannot confirm), not_proposer (only the proposer withdraws),
+        not_possible (the table has no such step), appeal_later (appeals are only queued for now).
         """
         _check_words(decision)
         async with self._db.write() as conn:

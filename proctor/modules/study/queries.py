@@ -47,6 +47,8 @@ class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`settled_to_ms`: the end of this lesson's media that it settled; None when it settled none of it."""
+
     id: str
     kind: str
     outcome: str
@@ -54,6 +56,7 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     issued_ms: int
     tries: int
     decided_ms: int | None
+    settled_to_ms: int | None = None
 
 
 class LedgerDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,12 +205,7 @@ async def _bodies(conn, learner_id: int, lesson_id: int, kind: str, limit: int) 
 
 async def _checks(conn, learner_id: int, lesson_id: int) -> tuple[CheckRow, ...]:
     """Checks of this lesson, and those that settled time of this lesson from elsewhere."""
-    causes = (
-        select(ledger_table.c.settled_by)
-        .where(ledger_table.c.learner_id == learner_id, ledger_table.c.lesson_id == lesson_id)
-        .distinct()
-    )
-    elsewhere = [cause[6:] for (cause,) in (await conn.execute(causes)).all() if cause.startswith("check:")]
+    ends = await _settled_ends(conn, learner_id, lesson_id)
     statement = (
         select(
             checks.c.id, checks.c.kind, checks.c.outcome, checks.c.detail, checks.c.issued_ms, checks.c.tries,
@@ -215,12 +213,42 @@ async def _checks(conn, learner_id: int, lesson_id: int) -> tuple[CheckRow, ...]
         )
         .where(
             checks.c.learner_id == learner_id,
-            (checks.c.lesson_id == lesson_id) | checks.c.id.in_(elsewhere[:CHECKS_MAX]),
+            (checks.c.lesson_id == lesson_id) | checks.c.id.in_(list(ends)[-CHECKS_MAX:]),
         )
         .order_by(checks.c.number.desc())
         .limit(CHECKS_MAX)
     )  # fmt: skip
-    return tuple(CheckRow(**row) for row in (await conn.execute(statement)).mappings().all())
+    rows = (await conn.execute(statement)).mappings().all()
+    return tuple(CheckRow(**row, settled_to_ms=ends.get(row["id"])) for row in rows)
+
+
+async def _settled_ends(conn, learner_id: int, lesson_id: int) -> dict[str, int]:
+    """By check, the oldest first: the end of this lesson's media that it settled.
+
+    From the facts and not from the ledger, whose rows name the last thing that changed them: after a decision of
+    people that is the decision, and the check would be forgotten.
+    """
+    statement = (
+        select(facts.c.kind, facts.c.body)
+        .where(
+            facts.c.learner_id == learner_id,
+            ((facts.c.kind == "credited") & (facts.c.lesson_id == lesson_id)) | (facts.c.kind == "check_decided"),
+        )
+        .order_by(facts.c.id.desc())
+        .limit(ROWS_MAX)
+    )
+    ends: dict[str, int] = {}
+    open_ms = 0
+    seen: set[int] = set()
+    for kind, body in reversed((await conn.execute(statement)).all()):
+        fact = msgspec.json.decode(body)
+        if kind == "credited" and fact["stretch"] not in seen:
+            seen.add(fact["stretch"])
+            open_ms = max([open_ms, *(span[1] for span in fact["spans"])])
+        elif kind == "check_decided" and open_ms:
+            ends[fact["check_id"]] = open_ms
+            open_ms = 0
+    return ends
 
 
 async def progress(conn, learner_id: int) -> dict[int, LessonProgress]:

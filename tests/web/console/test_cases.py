@@ -57,6 +57,9 @@ async def test_one_proposes_another_confirms_and_exactly_that_is_void(site: Site
     assert await waiting_ms(site) == (6_000, 4_000, 0)
     status, text = await decide(one, case, "confirm")
     assert status == 422 and "不能自己确认" in text
+    status, text = await decide(two, case, "withdraw", "")
+    assert status == 422 and "只有提出建议的人可以撤回" in text
+    assert await waiting_ms(site) == (6_000, 4_000, 0)
     status, text = await decide(two, case, "confirm", "复核属实，确认核减。")
     assert status == 200 and "已核减" in text and "已经办结" in text
     assert await waiting_ms(site) == (6_000, 0, 4_000)

@@ -16,12 +16,11 @@ def test_every_key_of_the_core_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "age", "length"),
-    [(0, "0 分钟", "0 秒"), (59_999, "0 分钟", "59 秒"), (760_000, "12 分钟", "12 分 40 秒"),
-     (3_900_000, "1 小时", "1 小时 05 分"), (200_000_000, "2 天", "55 小时 33 分")],
-)  # fmt: skip
-def test_ages_and_lengths(ms: int, age: str, length: str) -> None:
-    assert words.age(str, ms) == age and words.length(str, ms) == length
+    ("ms", "age"),
+    [(0, "0 分钟"), (59_999, "0 分钟"), (760_000, "12 分钟"), (3_900_000, "1 小时"), (200_000_000, "2 天")],
+)
+def test_ages(ms: int, age: str) -> None:
+    assert words.age(str, ms) == age
 
 
 def test_places_in_a_lesson() -> None:

@@ -6,8 +6,11 @@ import re
 
 import pytest
 
+from proctor.modules.reviews.service import Decision, Reviews
+from proctor.modules.study.queries import lesson_record
+from tests.web.conftest import Site
 from web.learner.chart import bars
-from web.learner.strip import PATTERNS, Part, Tick, draw
+from web.learner.strip import PATTERNS, Part, Tick, draw, ticks_of
 from web.learner.words import KINDS
 
 
@@ -47,3 +50,22 @@ def test_a_chart_needs_something_to_draw_and_names_its_highest_day() -> None:
     svg = str(bars([("2026-11-23", 760_000), ("2026-11-24", 1)], "每天", str))
     assert svg.count("<rect") == 2 and ">12 分 40 秒</text>" in svg and ">11/24</text>" in svg
     assert 'height="2"' in svg, "a day with anything at all is seen"
+
+
+async def test_a_check_keeps_its_tick_after_people_decided_what_it_had_settled(site: Site) -> None:
+    """The ledger names the last thing that changed a row: after a void the tick of the check was gone."""
+    world, case = site.here.world, site.here.study.case
+    reviews = Reviews(site.deps.db, site.deps.inbox)
+    for account, action, version, spans in (
+        (world.reviewer, "propose", 1, ((0, 10_000),)), (world.second_reviewer, "confirm", 2, ()),
+    ):  # fmt: skip
+        asked = Decision(case_id=case, action=action, reason="不是本人，请核减。", version=version, spans=spans)
+        done = await reviews.decide(institution_id=world.institution, account_id=account, decision=asked)
+        assert done.done
+    async with site.deps.db.read() as conn:
+        record = await lesson_record(conn, world.learner, world.lesson)
+    assert {row.settled_by.partition(":")[0] for row in record.ledger} == {"decision"}
+    assert [(tick.at_ms, tick.passed) for tick in ticks_of(record, str)] == [(10_000, False), (6_000, True)]
+    person = await site.person("learner")
+    text = await person.page("/records/lessons/1")
+    assert text.count('<circle class="tick') == 2 and text.count('<circle class="tick passed"') == 1
