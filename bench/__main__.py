@@ -109,9 +109,7 @@ def peers(
     wanted = set(names.split(",")) if names else {measure.OURS, *(peer.name for peer in measure.PEERS)}
     found = []
     with _progress() as progress:
-        for shape in shapes:
-            if only not in ("both", shape.mode):
-                continue
+        for shape in shapes if only == "both" else [shape for shape in shapes if shape.mode == only]:
             if measure.OURS in wanted:
                 found.append(asyncio.run(measure.measure_ours(progress, shape, seconds)))
             for peer in measure.PEERS:

@@ -14,7 +14,6 @@ import structlog
 from proctor import compose, logs
 from proctor.cli import run_until_stopped, settings_of
 from proctor.core import wire
-from proctor.core.snapshot import encode_snapshot
 from proctor.errors import Unavailable
 from proctor.live.hub import Hub
 from proctor.live.learner import Learner
@@ -39,7 +38,7 @@ class ForcedHub(Hub):
         session.changed = False
         self._queue.append((learner, session.seq, LeaseSync(
             learner_id=session.learner_id, fence=session.fence, holder=learner.holder,
-            lease_ms=learner.claim.lease_ms, snapshot=encode_snapshot(session.snapshot(learner.heard_ms)),
+            lease_ms=learner.claim.lease_ms, snapshot=learner.fresh,
         )))  # fmt: skip
         if self._writer is None:
             self._writer = self.spawn(self._write())

@@ -311,7 +311,7 @@ async def run(plan: Plan) -> None:
             if player.busy and player.acked == player.seq:
                 player.beat(time.perf_counter())
         await asyncio.sleep(1.0)
-    say(ready=True, lost=load.lost)
+    say(ready=True, lost=load.lost, others=dict(load.others))
     while line := await asyncio.to_thread(hear):
         say(**await load.hold(line["hold_s"]))
     load.close()

@@ -8,7 +8,9 @@ import redis.asyncio as aioredis
 import uvloop
 from aiohttp import WSMsgType, web
 
-store = aioredis.Redis.from_url(sys.argv[2])
+# A bounded pool: a connection for every beat under way would overrun the store at the first burst.
+pool = aioredis.BlockingConnectionPool.from_url(sys.argv[2], max_connections=50, timeout=None)
+store = aioredis.Redis(connection_pool=pool)
 
 
 async def beats(request):

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.urls import path
 
 settings.configure(ALLOWED_HOSTS=["*"], INSTALLED_APPS=[], CHANNEL_LAYERS={})
-store = aioredis.Redis.from_url(sys.argv[2])
+# A bounded pool: a connection for every beat under way would overrun the store at the first burst.
+pool = aioredis.BlockingConnectionPool.from_url(sys.argv[2], max_connections=50, timeout=None)
+store = aioredis.Redis(connection_pool=pool)
 
 
 class Beats(AsyncWebsocketConsumer):

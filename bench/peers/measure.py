@@ -86,7 +86,7 @@ async def measure(progress: Progress, peer: Peer, shape: Shape, hold_s: float) -
         opened = await load.hear()
         assert opened["refused"] == 0, (peer.name, opened)
         ready = await load.hear()
-        assert ready["lost"] == 0, (peer.name, ready)
+        assert ready["lost"] == 0, (peer.name, ready, ready["others"])
         before = procs.cpu_s(server), procs.cpu_s(store)
         said = await load.ask(hold_s=hold_s)
         after = procs.cpu_s(server), procs.cpu_s(store)

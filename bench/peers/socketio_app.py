@@ -7,7 +7,9 @@ import redis.asyncio as aioredis
 import socketio
 import uvicorn
 
-store = aioredis.Redis.from_url(sys.argv[2])
+# A bounded pool: a connection for every beat under way would overrun the store at the first burst.
+pool = aioredis.BlockingConnectionPool.from_url(sys.argv[2], max_connections=50, timeout=None)
+store = aioredis.Redis(connection_pool=pool)
 server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*", http_compression=False)
 
 

@@ -226,10 +226,12 @@ def decode(data: bytes | bytearray | memoryview) -> Start | Resume | Beat | Shee
         frame = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise BadFrame(str(error)) from None
-    spans = frame.spans if isinstance(frame, Resume) else (frame.span,) if isinstance(frame, Beat) else ()
-    for span in spans:
-        if span is not None and span[0] > span[1]:
-            raise BadFrame("a span ends before it begins")
+    if type(frame) is Beat:
+        backwards = frame.span is not None and frame.span[0] > frame.span[1]
+    else:
+        backwards = type(frame) is Resume and any(span[0] > span[1] for span in frame.spans)
+    if backwards:
+        raise BadFrame("a span ends before it begins")
     return frame
 
 

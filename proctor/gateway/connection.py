@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("socket")
 
+TEXT = WSMsgType.TEXT  # named once: an enumeration's attribute is a look-up
 REASON_BYTES_MAX = 100  # a close frame carries at most 123
 CLOSE_GRACE_S = 2.0  # for the peer's answer to our close frame
 
 
 class Connection(WSListener):
     """picows calls it; `send` and `close` are what the hub sees of it (`live.learner.Link`)."""
+
+    __slots__ = (
+        "_gateway", "address", "_refuse", "_transport", "learner", "since_s", "greeted", "closing", "_bytes_max",
+    )  # fmt: skip
 
     def __init__(self, gateway: Gateway, address: str, refuse: tuple[int, str] | None) -> None:
         super().__init__()
@@ -35,6 +40,7 @@ class Connection(WSListener):
         self.since_s = time.monotonic()
         self.greeted = False
         self.closing = False
+        self._bytes_max = gateway.settings.frame_bytes_max
 
     # picows.
 
@@ -92,16 +98,17 @@ class Connection(WSListener):
         except wire.BadFrame:
             self._bad("bad frame")
             return
-        if isinstance(frame, wire.Start | wire.Resume):
+        learner = self.learner
+        if type(frame) is wire.Beat and learner is not None:
+            self._gateway.hub.beat(learner, frame)
+        elif isinstance(frame, (wire.Start, wire.Resume)):
             self._hello(frame)
-        elif self.learner is None:
+        elif learner is None:
             self._bad("no hello")
-        elif isinstance(frame, wire.Beat):
-            self._gateway.hub.beat(self.learner, frame)
         elif isinstance(frame, wire.Sheet):
-            self._gateway.hub.sheet(self.learner, frame)
+            self._gateway.hub.sheet(learner, frame)
         else:
-            self._gateway.hub.bye(self.learner)
+            self._gateway.hub.bye(learner)
 
     def _hello(self, hello: wire.Start | wire.Resume) -> None:
         if self.greeted:
@@ -144,7 +151,7 @@ class Connection(WSListener):
     def send(self, frame: wire.ServerFrame) -> None:
         transport = self._transport
         if transport is not None and not self.closing:
-            transport.send(WSMsgType.TEXT, wire.encode(frame))
+            transport.send(TEXT, wire.encode(frame))
 
     def close(self, code: int, reason: str = "") -> None:
         transport = self._transport

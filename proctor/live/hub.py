@@ -28,6 +28,7 @@ from proctor.core.facts import (
     Stopped,
 )  # fmt: skip
 from proctor.core.session import Session
+from proctor.core.snapshot import encode_snapshot
 from proctor.errors import Unavailable
 from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
@@ -208,6 +209,9 @@ class Hub:
                 complete=view.complete, short_ms=view.short_ms,
             )
         )  # fmt: skip
+        if session.changed:
+            # Now, while all of it is in the processor's cache: a second later it costs five times as much.
+            learner.fresh = encode_snapshot(session.snapshot(now_ms))
 
     def sheet(self, learner: Learner, frame: wire.Sheet) -> None:
         now_ms = self.clock.now_ms()
@@ -260,6 +264,7 @@ class Hub:
     def _moved(self, learner: Learner) -> None:
         """The session was given something: it may be due earlier, and it may have changed."""
         session = learner.session
+        learner.fresh = None
         if session.due_ms < learner.alarm_ms:
             self.alarms.set(learner, session.due_ms)
         if session.changed:
@@ -291,7 +296,7 @@ class Hub:
         if learner.over:
             return
         facts = learner.session.leave(why, self.clock.now_ms())
-        learner.over = True
+        learner.over, learner.fresh = True, None
         self._forget(learner)
         self._count(facts)
         self.journal.add(learner, facts)

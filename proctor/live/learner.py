@@ -47,6 +47,7 @@ class Learner:
     __slots__ = (
         "claim", "link", "session", "zone", "holder", "heard_ms", "renewed_ms", "state_ms", "offered", "trouble",
         "resolving", "handover_ms", "handover_kind", "enrolled_now", "over", "alarm_ms",
+        "fresh",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, link: Link, session: Session, zone: str, node: str, now_ms: int) -> None:
@@ -66,6 +67,7 @@ class Learner:
         self.handover_ms = 0  # when the seat is given up with or without a last beat; 0: nobody asked
         self.handover_kind = ""
         self.enrolled_now = False
+        self.fresh: bytes | None = None  # the encoded snapshot, as long as nothing has changed since
         self.alarm_ms = FAR_MS  # see `alarms`
         self.over = False  # left or lost: nothing more happens here
 

@@ -66,8 +66,8 @@ class LeaseKeeper:
         items, seqs = [], []
         for one in learners:
             session = one.session
-            data = encode_snapshot(session.snapshot(now_ms)) if session.changed else None
-            session.changed = False
+            data = (one.fresh or encode_snapshot(session.snapshot(now_ms))) if session.changed else None
+            session.changed, one.fresh = False, None
             self.bytes_max = max(self.bytes_max, len(data or b""))
             seqs.append(session.seq)
             items.append(
