@@ -35,6 +35,7 @@ def beats(
     closed_sockets: Annotated[int, typer.Option(help="Closed loop: connected sockets.")] = 3_000,
     busy: Annotated[int, typer.Option(help="Closed loop: sockets that beat without a pause.")] = 100,
     seconds: Annotated[float, typer.Option(help="Length of each hold.")] = 40.0,
+    period: Annotated[float, typer.Option(help="Open loop: seconds between two beats of a socket.")] = 10.0,
     out: Out = None,
 ) -> None:
     """What one beat costs: gateway, Valkey and journal together; and what a connected learner weighs."""
@@ -42,11 +43,11 @@ def beats(
     with _progress() as progress:
         if only in ("both", "open"):
             runs.append(asyncio.run(beats_bench.measure(
-                progress, mode="open", sockets=sockets, busy=0, hold_s=seconds, past=True
+                progress, mode="open", sockets=sockets, busy=0, hold_s=seconds, past=True, period_s=period
             )))  # fmt: skip
         if only in ("both", "closed"):
             runs.append(asyncio.run(beats_bench.measure(
-                progress, mode="closed", sockets=closed_sockets, busy=busy, hold_s=seconds, past=True
+                progress, mode="closed", sockets=closed_sockets, busy=busy, hold_s=seconds, past=True, period_s=period
             )))  # fmt: skip
     rows = [row for run in runs for row in beat_rows(run)]
     _finish("beats", "Price of a beat", rows, {run.mode: samples(run) for run in runs}, out)

@@ -26,6 +26,7 @@ from bench.frames import Reader, masked, upgrade
 from bench.histogram import Histogram
 
 SLOT_S = 0.01  # of the open loop's wheel
+CLOSES_S = 1.0  # a player closes no more often: a snapshot carries few stretches that are not stored yet
 BIND_LATE = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen at connect, so all addresses share no range
 
 
@@ -69,7 +70,7 @@ class Player(asyncio.Protocol):
 
     __slots__ = (
         "load", "ticket", "reader", "transport", "opened", "seq", "nonce", "acked", "pos", "from_ms", "at_s",
-        "due_s", "busy", "played_ms", "over",
+        "due_s", "busy", "over", "closed_s",
     )  # fmt: skip
 
     def __init__(self, load: Load, ticket: str, busy: bool) -> None:
@@ -78,9 +79,9 @@ class Player(asyncio.Protocol):
         self.busy = busy
         self.reader = Reader()
         self.opened: asyncio.Future | None = asyncio.get_running_loop().create_future()
-        self.seq = self.acked = self.pos = self.from_ms = self.played_ms = 0
+        self.seq = self.acked = self.pos = self.from_ms = 0
         self.nonce = ""
-        self.at_s = self.due_s = 0.0
+        self.at_s = self.due_s = self.closed_s = 0.0
         self.over = False
 
     def connection_made(self, transport) -> None:
@@ -125,8 +126,8 @@ class Player(asyncio.Protocol):
             played_ms = int((now_s - self.at_s) * 1_000)
             self.pos += played_ms
             span = f"[{self.from_ms},{self.pos}]" if self.pos > self.from_ms else "null"
-            if self.seq % self.load.plan.closes_every == self.load.phase:
-                kind = "rate"
+            if self.seq % self.load.plan.closes_every == self.load.phase and now_s - self.closed_s >= CLOSES_S:
+                kind, self.closed_s = "rate", now_s
             # Whole milliseconds only: the rest is claimed with the next beat.
             now_ms_s = self.at_s + played_ms / 1_000
             self.at_s = now_ms_s
