@@ -83,8 +83,10 @@ class Connection(WSListener):
         self._transport = None
         self.closing = True
         self._gateway.gone(self)
-        if self.learner is not None:
-            self._gateway.hub.disconnected(self.learner)
+        # Learner and socket name each other: the circle is opened here, for the collector walks no old objects.
+        learner, self.learner = self.learner, None
+        if learner is not None:
+            self._gateway.hub.disconnected(learner)
 
     def pause_writing(self) -> None:
         """The send buffer passed its limit: this reader is too slow to study with."""
@@ -137,10 +139,11 @@ class Connection(WSListener):
             raise
         if learner is None:
             return
-        self.learner = learner
         if self._transport is None:
             # The socket went away while its seat was opened.
             self._gateway.hub.disconnected(learner)
+        else:
+            self.learner = learner
 
     def _bad(self, why: str) -> None:
         self._gateway.hub.counts["bad_frames"] += 1
