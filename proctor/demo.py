@@ -62,11 +62,11 @@ COURSES = (
 )  # fmt: skip
 
 PEOPLE = (
-    ("learner", "learner1", "陈小真", "学员，第一次核验时用您自己的摄像头完成登记"),
-    ("learner", "learner2", "李小学", "学员，同样在第一次核验时登记"),
-    ("reviewer", "reviewer1", "王审核", "审核员，可提出核减"),
-    ("reviewer", "reviewer2", "赵复核", "审核员，可确认或不成立"),
-    ("administrator", "admin1", "周管理", "管理员，可查看审计记录"),
+    ("learner", "learner1", "陈小真", "learner; the first check takes the photo from your own camera"),
+    ("learner", "learner2", "李小学", "learner; the same"),
+    ("reviewer", "reviewer1", "王审核", "reviewer; proposes to void (核减)"),
+    ("reviewer", "reviewer2", "赵复核", "reviewer; confirms or dismisses"),
+    ("administrator", "admin1", "周管理", "administrator; reads the audit (审计)"),
 )
 
 

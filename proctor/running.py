@@ -173,15 +173,15 @@ def _announce(settings: Settings, logins: list[demo.Login], console: Console, to
     scheme = "https" if settings.tls_cert else "http"
     console.print(f"\nReady in {took_s:.1f} s. Logs: {settings.data_dir / 'logs'}", markup=False)
     here = settings.public_url or f"{scheme}://localhost:{settings.port}"
-    console.print(f"  学员与审核端   {here}/", markup=False)
+    console.print(f"  learners and reviewers    {here}/", markup=False)
     for address in _addresses() if settings.host == "0.0.0.0" and not settings.public_url else ():
-        console.print(f"  同一网络的手机 {scheme}://{address}:{settings.port}/", markup=False)
+        console.print(f"  phones on this network    {scheme}://{address}:{settings.port}/", markup=False)
     if settings.tls_cert and (settings.data_dir / "tls" / "ca.crt").exists():
-        console.print(f"  手机安装证书   {here}/tls", markup=False)
-    elif not settings.tls_cert:
-        console.print("  手机摄像头需要 HTTPS：加上 --tls 再启动", markup=False)
+        console.print(f"  certificate for phones    {here}/tls", markup=False)
+    elif not here.startswith("https://"):
+        console.print("  A phone gives its camera only to HTTPS pages: start with --tls to use one.", markup=False)
     if logins:
-        table = Table("账号", "密码", "说明", title="示范账号", title_justify="left")
+        table = Table("login", "password", "who", title="Demonstration accounts", title_justify="left")
         for row in logins:
             table.add_row(row.login, row.password, row.note)
         console.print(table)

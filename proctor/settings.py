@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,9 @@ class Settings:
     public_url: str = _s("", "Origin that browsers use, such as https://xue.example.cn; empty: as requested.")
     public_ws_url: str = _s("", "WebSocket address that players use; empty: same host, gateway port.")
     origins: str = _s("", "Further allowed Origins of the gateway, comma separated.")
+    trusted_proxies: str = _s(
+        "", "Addresses or networks of proxies whose X-Forwarded-For the web believes, comma separated; empty: none."
+    )
     redis_url: str = _s("", "Redis or Valkey; empty: the embedded Valkey in the data folder.")
     database_url: str = _s("", "postgresql://user@host/name; empty: SQLite in the data folder.")
     tls_cert: str = _s("", "Certificate chain (PEM); empty: plain HTTP.")
@@ -109,6 +113,7 @@ class Settings:
         assert not less, f"{', '.join(less)}: a number below zero means nothing here"
         _check_address("redis_url", self.redis_url, REDIS_SCHEMES)
         _check_address("database_url", self.database_url, SQL_SCHEMES)
+        _check_networks(self.trusted_proxies)
         _check_policy(self.policy)
 
     @property
@@ -156,6 +161,18 @@ def _check_address(name: str, url: str, schemes: Iterable[str]) -> None:
         fine = False
     # The address itself is not repeated: it may carry a password.
     assert fine, f"{name} is no address that begins with {' or '.join(f'{one}://' for one in schemes)}"
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of `trusted_proxies`; an address alone is a network of one. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _check_networks(text: str) -> None:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise AssertionError(f"trusted_proxies: {error}") from None
 
 
 def _check_policy(text: str) -> None:

@@ -18,9 +18,15 @@ from websockets.exceptions import ConnectionClosed
 
 
 class Person:
-    """One signed-in browser of one account. Use as `async with Person(url) as person`."""
+    """One signed-in browser of one account. Use as `async with Person(url) as person`.
 
-    def __init__(self, url: str, *, agent: str = "tests", trusted: ssl.SSLContext | None = None) -> None:
+    `source`: the loopback address it comes from; `claimed`: what it writes into X-Forwarded-For itself.
+    """
+
+    def __init__(
+        self, url: str, *, agent: str = "tests", trusted: ssl.SSLContext | None = None, source: str = "",
+        claimed: str = "",
+    ) -> None:  # fmt: skip
         self.url = url
         self.trusted = trusted
         self.csrf = ""
@@ -28,8 +34,11 @@ class Person:
         self.login = ""
         # The jar keeps cookies of addresses without a name, too.
         self.http = aiohttp.ClientSession(
-            base_url=url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"User-Agent": agent},
-            connector=aiohttp.TCPConnector(ssl=trusted) if trusted else None,
+            base_url=url, cookie_jar=aiohttp.CookieJar(unsafe=True),
+            headers={"User-Agent": agent, **({"X-Forwarded-For": claimed} if claimed else {})},
+            connector=aiohttp.TCPConnector(
+                ssl=trusted if trusted else True, local_addr=(source, 0) if source else None
+            ),
         )
 
     async def __aenter__(self) -> Person:

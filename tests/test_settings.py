@@ -41,6 +41,8 @@ def test_a_child_reads_exactly_what_its_supervisor_was_given() -> None:
         ({"ZHENXUE_FACE_BACKEND": "magic"}, "face_backend"),
         ({"ZHENXUE_TLS_CERT": "a.pem"}, "key"),
         ({"ZHENXUE_REDIS_URL": "http://x"}, "redis://"),
+        ({"ZHENXUE_TRUSTED_PROXIES": "127.0.0.1, nginx"}, "trusted_proxies"),
+        ({"ZHENXUE_LOG_BYTES_MAX": "9999"}, "log_bytes_max"),
         ({"ZHENXUE_DATABASE_URL": "oracle://u:topsecret@x/y"}, "postgresql://"),
         ({"ZHENXUE_POLICY": "{"}, "policy"),
         ({"ZHENXUE_POLICY": '{"beat_ms": "ten"}'}, "beat_ms"),

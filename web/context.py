@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from proctor.errors import Refused
+from proctor.settings import networks
 
 if TYPE_CHECKING:
     from proctor.compose import WebDeps
@@ -75,8 +78,34 @@ def request_id(request: web.Request) -> str:
 
 
 def address(request: web.Request) -> str:
-    """The peer's address as the socket says it; forwarded headers are not believed."""
-    return (request.remote or "")[:64]
+    """The client's address: of the socket, or as a proxy that the setting `trusted_proxies` names forwards it."""
+    lines = request.headers.getall("X-Forwarded-For", [])
+    hops = [hop.strip() for line in lines for hop in line.split(",")]
+    return client_of(request.remote or "", hops, deps(request).settings.trusted_proxies)[:64]
+
+
+def client_of(remote: str, hops: list[str], trusted: str) -> str:
+    """`hops` as the proxies appended them. They are read from the end and only as far as trusted proxies wrote them:
+    what stands before is the client's own word."""
+    found = remote
+    for hop in reversed(hops):
+        if not _is_trusted(found, trusted):
+            break
+        try:
+            found = str(ip_address(hop))
+        except ValueError:
+            break
+    return found
+
+
+def _is_trusted(address: str, trusted: str) -> bool:
+    try:
+        return any(ip_address(address) in network for network in _networks(trusted))
+    except ValueError:
+        return False
+
+
+_networks = cache(networks)
 
 
 def device_kind(request: web.Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -121,6 +122,17 @@ async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything
         assert await asyncio.to_thread(logins_of, again.data) == logins
         async with Person(again.url) as person:
             await person.sign_in(login, PASSWORD)
+
+
+async def test_what_a_start_prints_is_english_and_names_pages_and_accounts(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "data") as stack:
+        said, rows = await asyncio.to_thread(lambda: (stack.log(), logins_of(stack.data)))
+    address = f"learners and reviewers    http://localhost:{stack.port}/"
+    for words in (address, "--tls", "login", "password", "Ctrl-C stops"):
+        assert words in said, words
+    assert all(login in said and password in said for login, password in rows.items())
+    # Words of the pages may stand behind the English ones, in brackets.
+    assert not re.search(r"[\u4e00-\u9fff]", re.sub(r"\([\u4e00-\u9fff]+\)", "", said)), said
 
 
 async def test_five_deaths_in_a_minute_end_the_run(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ async def tls_page(request: web.Request) -> web.StreamResponse:
 
 
 async def tls_ca(request: web.Request) -> web.StreamResponse:
-    """The certificate of the local authority (public by nature; its key never leaves the data folder)."""
+    """The certificate of the local authority (public by nature; its key is never served)."""
     certificate = await _certificate(request)
     if certificate is None:
         raise Refused("not_found")
