@@ -75,17 +75,16 @@ class Session(Seat):
         Elapsed is the difference of two Redis times, clamped once; the slack of before is gone.
         """
         base = self._base
-        if base is None or base.lesson_id != self.lesson_id or not base.playing or not spans:
+        if base is None or base.lesson_id != self.lesson_id or not spans:
             return ()
-        elapsed_ms = max(0, min(opening.now_redis_ms - base.at_redis_ms, self.policy.gap_ms_max))
         placed = [s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s)]
-        reason = self._barred()
         self.position_ms = min(position_ms, self.duration_ms)
         if placed:
-            # Played on while the line was down: what follows is no seek, also if not all of it is granted.
+            # Played on while the line was down: what follows is no seek, also if nothing of it is granted.
             self.reach_ms = max(self.reach_ms, placed[-1][1])
-        if reason is not None or not placed:
+        if not placed or not base.playing or self._barred() is not None:
             return ()
+        elapsed_ms = max(0, min(opening.now_redis_ms - base.at_redis_ms, self.policy.gap_ms_max))
         grant = self.credit.grant(tuple(placed), elapsed_ms, self._day_left_ms())
         self.credit.slack_ms = 0
         facts = self._granted(grant, now_ms, frames, [])

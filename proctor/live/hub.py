@@ -303,6 +303,8 @@ class Hub:
         try:
             await self.keeper.sync([learner])
             if release and not learner.session.lost:
+                # Whoever opens the seat next moves the fence: checks and flags not stored by then would be refused.
+                await self.journal.emptied(learner, self.settings.handover_ms // 2)
                 await self.leases.release(learner.claim.learner_id, learner.session.fence)
         except Unavailable as gone:
             # The journal has it, and the player keeps what it was not told to be stored.

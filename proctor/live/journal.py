@@ -20,6 +20,7 @@ from proctor.ports import Clock, Records, SeatWrite, SeatWritten
 log = structlog.get_logger("journal")
 
 ITEMS_MAX = 400  # seats of one transaction: it must stay short
+LOOK_EVERY_MS = 10
 BACKOFF_MS = (100, 200, 500, 1_000, 2_000)
 STATE_WITH = (Credited, CheckIssued, CheckDecided, CheckUndecided)  # facts after which the seat's state is written
 
@@ -85,6 +86,14 @@ class Journal:
     def want_state(self, learner: Learner) -> None:
         """Write the seat's state also without a fact: the open stretch has grown."""
         self._of(learner).state = True
+
+    async def emptied(self, learner: Learner, most_ms: int) -> None:
+        """Wait until nothing of this learner waits here, at most so long; the next transaction is now."""
+        self._wake.set()
+        for _again in range(most_ms // LOOK_EVERY_MS):
+            if id(learner) not in self._waiting:
+                return
+            await asyncio.sleep(LOOK_EVERY_MS / 1_000)
 
     def _of(self, learner: Learner) -> _Waiting:
         found = self._waiting.get(id(learner))

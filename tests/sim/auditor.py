@@ -17,7 +17,7 @@ from tests.sim.books import Book, Chunk, Watch
 GAP_MS = 30_000
 SLACK_MS = 10_000
 SEEK_MS = 1_500
-SHED_MS = 45_000  # earned at most between a check being due and its being asked: a gap and two beats
+SHED_MS = 50_000  # earned at most between a check being due and being asked: pause after a fault, a gap, a beat
 TRAVEL_MS = 20  # Redis TIME is as old as its answer when a gateway hears it
 CLOSERS = ("pause", "seek", "rate", "hide", "blur", "pip", "end")
 
@@ -306,6 +306,7 @@ class Auditor:
                 touched[item.learner_id] = None
             elif item.facts:
                 self.world.count("stale_write_refused")
+                book.unstored_endings.update(getattr(fact, "check_id", "") for fact in item.facts)
         for learner_id in touched:
             self._compare(learner_id, self.books[learner_id])
 

@@ -64,6 +64,7 @@ class Book:
     beats: dict[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
     pages: dict[int, str] = field(default_factory=dict)
     durable: list[Chunk] = field(default_factory=list)
+    unstored_endings: set[str] = field(default_factory=set)  # checks of facts that came with an old fence
     fence: int = 0
     worked: int = 0
     lost_ms: int = 0

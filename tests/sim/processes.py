@@ -167,6 +167,7 @@ class GatewayProcess:
     def die(self) -> None:
         """Kill -9: nothing of it runs any more, its sockets break."""
         self.process.kill()
+        self.world.crashed = self.world.crashed or self.hub.journal.waiting_facts > 0
         for socket in list(self.sockets):
             socket._tell(socket._at_page, "closed", 1006)
         self.sockets.clear()

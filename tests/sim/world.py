@@ -46,6 +46,7 @@ class World:
         self.tail: deque[str] = deque(maxlen=FACTS_SHOWN)
         self._digest = hashlib.blake2b(digest_size=16)
         self.stopped: dict[int, str] = {}  # learners who may not go on, and why
+        self.crashed = False  # a gateway died with what its journal had not stored
         self.steps: list[tuple[int, int]] = []  # true time, size of a clock's step
         self._draw()
         self.redis = Redis(self.loop, self.random, self.count, self.epoch_ms)
