@@ -83,7 +83,9 @@ class Person:
     def _open_without_pending(self, opening: Opening, now_ms: int) -> None:
         base = opening.base
         if not opening.resumed:
-            needed = start_check_needed(self.policy, base, opening.now_redis_ms)
+            # What was due when the page was left is not shed by leaving it: a fresh pass does not stand for it.
+            left_due = base is not None and base.due is not None
+            needed = left_due or start_check_needed(self.policy, base, opening.now_redis_ms)
             self._ask(CheckKind.START, now_ms, needed)
         elif base is not None:
             self.must, self.stopped = base.must_check, base.stopped

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import msgspec
+
 from proctor.adapters.memory import ManualClock, MemoryChecks, MemoryInbox, MemoryLeases, MemoryNodes
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
 from proctor.core import wire
-from proctor.core.facts import Outcome
+from proctor.core.facts import CheckKind, Outcome
 from proctor.core.inputs import Verdict
 from proctor.live.hub import Hub
 from proctor.live.inbox import read_inbox
@@ -108,6 +110,17 @@ def test_what_was_reached_without_credit_is_reached_after_a_reconnect() -> None:
     again.play()
     again.beat()
     assert again.total_ms == 10_000
+
+
+def test_a_check_that_was_due_is_not_shed_by_leaving_the_page() -> None:
+    """Seed 277: the end check failed by our fault, the next lesson was opened, and a fresh pass stood for it."""
+    player = Player()
+    player.play()
+    player.beat()
+    snapshot = msgspec.structs.replace(player.session.snapshot(player.now_ms), due=CheckKind.END)
+    again = Player(passed=False, **{**_values(after(snapshot, 1_000)), "resumed": False})
+    again.tick()
+    assert snapshot.decided_passed and again.session.person.check is not None
 
 
 def _values(opening) -> dict:
