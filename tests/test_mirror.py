@@ -43,7 +43,6 @@ ELSEWHERE = {
     "proctor/rebuild.py": "tests/contract/test_rebuild.py",
     "proctor/running.py": "tests/processes/test_up.py",
     "web/console/timeline.py": "tests/web/console/test_cases.py",
-    "web/context.py": "tests/web/test_security.py",
     "web/learner/chart.py": "tests/web/learner/test_strip.py",
     "web/learner/words.py": "tests/web/test_words.py",
     "web/route.py": "tests/web/test_pages.py",
