@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proctor.modules.accounts.service import Accounts, Signed
     from web.limits import RateLimit
     from web.render import Renderer
+    from web.route import Route
     from web.vendor import Vendor
 
 
@@ -35,11 +36,11 @@ class Site:
 
 SITE: web.AppKey[Site] = web.AppKey("site", Site)
 
-SIGNED = "zx_signed"
-DEVICE = "zx_device_id"
-LANG = "zx_lang"
-REQUEST_ID = "zx_request_id"
-ROUTE = "zx_route"
+SIGNED: web.RequestKey[Signed | None] = web.RequestKey("signed")
+DEVICE = web.RequestKey("device_id", str)
+LANG = web.RequestKey("lang", str)
+REQUEST_ID = web.RequestKey("request_id", str)
+ROUTE: web.RequestKey[Route | None] = web.RequestKey("route")
 
 
 def site(request: web.Request) -> Site:
