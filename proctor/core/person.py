@@ -194,7 +194,9 @@ class Person:
             )  # fmt: skip
         if outcome is Outcome.OUR_FAULT:
             self.check = None
-            self._ask(check.kind, now_ms + self.policy.check_again_ms, True)
+            # Playback goes on meanwhile: a start check that waits for us must not bar anybody from beginning.
+            kind = CheckKind.RANDOM if check.kind is CheckKind.START else check.kind
+            self._ask(kind, now_ms + self.policy.check_again_ms, True)
             return (self._undecided(check.check_id, check.number, check.kind, "our_fault", now_ms, cause),)
         return (self._close(outcome, now_ms, draw, cause),)
 

@@ -232,6 +232,19 @@ def test_our_fault_is_never_decided_and_asked_again_soon() -> None:
     assert status_ms(player) == {Status.FINAL: 420_000}
 
 
+def test_without_a_worker_a_lesson_can_begin_and_the_next_decided_check_spans_it() -> None:
+    """A start check that failed by our fault stayed due as such, and nobody could begin while workers were gone."""
+    player = Player(passed=False, duration_ms=2_000_000)
+    player.pass_check(Outcome.OUR_FAULT)
+    assert player.session.view().go_on
+    player.play()
+    player.beat()
+    assert player.total_ms == 10_000 and status_ms(player) == {}
+    player.now_ms += player.policy.check_again_ms
+    player.pass_check()
+    assert status_ms(player) == {Status.FINAL: 10_000}
+
+
 def test_no_consent_means_no_capture_and_a_person_looks() -> None:
     player = Player(passed=False, face_consent=False, duration_ms=2_000_000)
     player.tick()
