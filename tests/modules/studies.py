@@ -26,14 +26,14 @@ class Study:
     waiting: Spans = ((6_000, 10_000),)
 
 
-def _credited(lesson: int, stretch: int, spans: Spans) -> Credited:
+def credited(lesson: int, stretch: int, spans: Spans, day: str = DAY) -> Credited:
     return Credited(
-        lesson_id=lesson, at_ms=NOW_MS, cause="beat:1", stretch=stretch, spans=spans, day=DAY, from_at_ms=NOW_MS,
+        lesson_id=lesson, at_ms=NOW_MS, cause="beat:1", stretch=stretch, spans=spans, day=day, from_at_ms=NOW_MS,
         rule_version="t", summary=BeatSummary(beats=1, gap_ms_max=0, frames=1),
     )  # fmt: skip
 
 
-def _check(lesson: int, number: int, check_id: str, outcome: Outcome) -> tuple[Fact, Fact]:
+def check(lesson: int, number: int, check_id: str, outcome: Outcome) -> tuple[Fact, Fact]:
     issued = CheckIssued(
         lesson_id=lesson, at_ms=NOW_MS, cause="tick", check_id=check_id, number=number, kind=CheckKind.RANDOM,
         nonce="n", window_ms=60_000,
@@ -58,10 +58,10 @@ async def study(
     (opened,) = await records.open_seats([request])
     assert isinstance(opened, SeatOpened), opened
     given = (
-        _credited(world.lesson, 1, Study.final),
-        *_check(world.lesson, 1, f"c{learner}-1", Outcome.PASSED),
-        _credited(world.lesson, 2, Study.waiting),
-        *_check(world.lesson, 2, f"c{learner}-2", outcome),
+        credited(world.lesson, 1, Study.final),
+        *check(world.lesson, 1, f"c{learner}-1", Outcome.PASSED),
+        credited(world.lesson, 2, Study.waiting),
+        *check(world.lesson, 2, f"c{learner}-2", outcome),
     )
     item = SeatWrite(learner_id=learner, lesson_id=world.lesson, fence=1, facts=given, state=None)
     (answer,) = await records.write([item])

@@ -184,14 +184,24 @@ async def _record(request: web.Request, lesson_id: int, **extra) -> RecordPage:
             for c in record.checks
         ],
         decisions=[
-            (at(d.at_ms, person.zone), _(words.ACTIONS[d.action]), reasons.get(d.decision_id, ""))
+            (at(d.at_ms, person.zone), _(words.ACTIONS[d.action]), _reason(reasons, d.decision_id, d.action))
             for d in record.decisions
         ],
         completed=record.completed, playable=row.standing.playable, **extra,
     )  # fmt: skip
 
 
-def _stretches(record: LessonRecord, filed: list[Filed], reasons: dict[int, str], _, zone: str):
+Reasons = dict[int, tuple[str, str]]
+
+
+def _reason(reasons: Reasons, decision_id: int, action: str) -> str:
+    """Why people decided so. One decision may void a part and accept the rest of what waited: its reason speaks of
+    the part that was voided, and beside what was accepted it would say the opposite."""
+    step, reason = reasons.get(decision_id, ("", ""))
+    return "" if action == "accept" and step != "dismiss" else reason
+
+
+def _stretches(record: LessonRecord, filed: list[Filed], reasons: Reasons, _, zone: str):
     """The ledger's rows, joined where nothing tells them apart, with what was seen and not counted between."""
     checks = {f"check:{check.id}": check for check in record.checks}
     joined: list[list] = []  # from, to, kind, settled_by, settled_ms
@@ -208,7 +218,8 @@ def _stretches(record: LessonRecord, filed: list[Filed], reasons: dict[int, str]
             check = checks[settled_by]
             why = words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome]))
         elif settled_by.startswith("decision:"):
-            why = reasons.get(int(settled_by.removeprefix("decision:")), "")
+            action = "void" if kind == "void" else "accept"
+            why = _reason(reasons, int(settled_by.removeprefix("decision:")), action) or _(words.ACTIONS[action])
         since = at(settled_ms, zone) if settled_ms else ""
         found.append(_stretch(from_ms, to_ms, kind, why, since, filed, _))
     counted: Spans = normalise((row.from_ms, row.to_ms) for row in record.ledger)

@@ -103,13 +103,13 @@ async def appeals_of(conn, learner_id: int, lesson_id: int) -> list[Filed]:
     return [Filed(**row) for row in (await conn.execute(statement)).mappings().all()]
 
 
-async def reasons_of(conn, learner_id: int, decision_ids: Collection[int]) -> dict[int, str]:
-    """The reasons people gave for decisions about this learner: what was taken away must be explained."""
+async def reasons_of(conn, learner_id: int, decision_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Step (confirm, dismiss …) and reason of decisions about this learner: what was taken away must be explained."""
     if not decision_ids:
         return {}
     statement = (
-        select(decisions.c.id, decisions.c.reason)
+        select(decisions.c.id, decisions.c.action, decisions.c.reason)
         .join(cases, cases.c.id == decisions.c.case_id)
         .where(cases.c.learner_id == learner_id, decisions.c.id.in_(list(decision_ids)[:500]))
     )
-    return {row.id: row.reason for row in (await conn.execute(statement)).all()}
+    return {row.id: (row.action, row.reason) for row in (await conn.execute(statement)).all()}

@@ -52,6 +52,14 @@ def test_a_chart_needs_something_to_draw_and_names_its_highest_day() -> None:
     assert 'height="2"' in svg, "a day with anything at all is seen"
 
 
+def test_a_chart_of_many_days_names_a_few_and_the_newest_and_cuts_no_words() -> None:
+    days = [(f"2026-11-{day:02d}", 60_000) for day in range(1, 15)]
+    svg = str(bars(days, "每天", str))
+    assert re.findall(r">(11/\d+)</text>", svg) == ["11/2", "11/4", "11/6", "11/8", "11/10", "11/12", "11/14"]
+    assert svg.count("1 分钟</text>") == 1, "of equal days the first one is named, so that no words overlap"
+    assert 'text-anchor="start"' in svg and 'text-anchor="end"' in str(bars([*days, ("2026-11-15", 90_000)], "", str))
+
+
 async def test_a_check_keeps_its_tick_after_people_decided_what_it_had_settled(site: Site) -> None:
     """The ledger names the last thing that changed a row: after a void the tick of the check was gone."""
     world, case = site.here.world, site.here.study.case
