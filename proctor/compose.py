@@ -175,9 +175,9 @@ async def gateway(settings: Settings, stop: asyncio.Event) -> None:
     async with _base(settings) as base:
         tickets = Tickets(base.keys.ticket)
 
-        def mint_resume(claim: Claim, class_id: int) -> str:
+        def mint_resume(claim: Claim, class_id: int, fence: int) -> str:
             expires_ms = time.time_ns() // 1_000_000 + settings.resume_token_ms
-            return tickets.mint_resume(resume_token_of(claim, class_id, expires_ms))
+            return tickets.mint_resume(resume_token_of(claim, class_id, fence, expires_ms))
 
         hub = Hub(
             settings, node=node_name("gateway"), clock=base.clock, leases=base.leases,

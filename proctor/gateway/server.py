@@ -157,7 +157,10 @@ class Gateway:
         """Whom the first frame speaks for. Raises Refused: ticket_invalid, ticket_expired."""
         now_ms = time.time_ns() // 1_000_000
         if isinstance(hello, wire.Resume):
-            return _claim(self._tickets.read_resume(hello.token, now_ms=now_ms))
+            token = self._tickets.read_resume(hello.token, now_ms=now_ms)
+            if token.fence != hello.fence:
+                raise errors.Refused("ticket_invalid")
+            return _claim(token)
         ticket = self._tickets.read_start(hello.ticket, now_ms=now_ms)
         return _claim(ticket, ticket_id=ticket.jti, ticket_left_ms=ticket.expires_ms - now_ms)
 
@@ -196,11 +199,11 @@ def _claim(ticket, *, ticket_id: str = "", ticket_left_ms: int = 0) -> Claim:
     )  # fmt: skip
 
 
-def resume_token_of(claim: Claim, class_id: int, expires_ms: int) -> ResumeToken:
+def resume_token_of(claim: Claim, class_id: int, fence: int, expires_ms: int) -> ResumeToken:
     """What the welcome hands to the page."""
     return ResumeToken(
         learner_id=claim.learner_id, lesson_id=claim.lesson_id, class_id=class_id,
         institution_id=claim.institution_id, login_id=claim.login_id, account_version=claim.account_version,
         device_id=claim.device_id, page_id=claim.page_id, device_kind=claim.device_kind, host=claim.host,
-        expires_ms=expires_ms, lease_ms=claim.lease_ms, first_keeps=claim.first_keeps,
+        expires_ms=expires_ms, fence=fence, lease_ms=claim.lease_ms, first_keeps=claim.first_keeps,
     )  # fmt: skip

@@ -42,7 +42,11 @@ class StartTicket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResumeToken(msgspec.Struct, frozen=True, kw_only=True):
-    """Reconnects the same page to the same lesson, also while the web is down."""
+    """Reconnects the same page to the same lesson, also while the web is down.
+
+    `fence`: of the seat that was welcomed. It is signed, or a page could guess the newest one and take the lease
+    back without anybody pressing play.
+    """
 
     learner_id: int
     lesson_id: int
@@ -55,6 +59,7 @@ class ResumeToken(msgspec.Struct, frozen=True, kw_only=True):
     device_kind: str
     host: bool
     expires_ms: int
+    fence: int
     lease_ms: int = LEASE_MS
     first_keeps: bool = False
 

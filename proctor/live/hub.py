@@ -51,7 +51,7 @@ class Hub:
     def __init__(
         self, settings: Settings, *, node: str, clock: Clock, leases: Leases, records: Records, checks: Checks,
         inbox: Inbox, nodes: Nodes, mint_upload: Callable[[CheckTicket], str],
-        mint_resume: Callable[[Claim, int], str],
+        mint_resume: Callable[[Claim, int, int], str],
     ) -> None:  # fmt: skip
         self.settings = settings
         self.node = node
@@ -155,7 +155,7 @@ class Hub:
         learner.link.send(
             wire.Welcome(
                 v=wire.PROTOCOL_VERSION, fence=session.fence, nonce=view.nonce,
-                token=self._mint_resume(learner.claim, session.class_id), lesson=session.lesson_id,
+                token=self._mint_resume(learner.claim, session.class_id, session.fence), lesson=session.lesson_id,
                 duration_ms=session.duration_ms, pos=session.position_ms, covered=session.credit.covered,
                 total_ms=view.total_ms, final_ms=view.final_ms, day_ms=view.day_ms, cap_ms=policy.daily_cap_ms,
                 beat_ms=policy.beat_ms, first_beat_ms=self._first_beat_ms(policy.beat_ms),

@@ -19,7 +19,7 @@ SEAT = {
     "device_id": "d" * 32, "page_id": "p" * 32, "device_kind": "pc", "host": False, "expires_ms": NOW_MS + 60_000,
 }  # fmt: skip
 START = StartTicket(jti="j" * 32, **SEAT)  # type: ignore[arg-type]
-RESUME = ResumeToken(**SEAT)  # type: ignore[arg-type]
+RESUME = ResumeToken(fence=7, **SEAT)  # type: ignore[arg-type]
 MEDIA = MediaToken(lesson_id=2, learner_id=1, expires_ms=NOW_MS + 60_000)
 UPLOAD = CheckTicket(
     check_id="c1", try_number=1, learner_id=1, institution_id=4, lesson_id=2, device_id="d" * 32, page_id="p" * 32,

@@ -192,3 +192,14 @@ async def test_a_resume_token_reconnects_the_page_and_only_until_it_expires() ->
         assert (claim.page_id, claim.ticket_id) == ("page-one", "")
         back.send(TEXT, b'{"t":"resume","v":1,"token":"%s","fence":1}' % welcome["token"].encode())
         assert (await back.json())["fence"] == 2
+
+
+async def test_a_resume_names_the_fence_that_its_token_was_signed_for() -> None:
+    """A page that was thrown out could guess the newest fence, and take the lease without a press of play."""
+    async with gate() as gates:
+        first = await gates.dial()
+        first.send(TEXT, gates.start_frame(page="page-one"))
+        old = await first.json()
+        guess = wire.Resume(v=1, token=old["token"], fence=old["fence"] + 1)
+        with pytest.raises(errors.Refused, match="ticket_invalid"):
+            gates.gateway.claim_of(guess)

@@ -67,10 +67,11 @@ def test_a_short_key_is_our_own_mistake() -> None:
 
 
 def test_a_resume_token_says_what_the_start_ticket_said() -> None:
-    token = resume_token_of(_claim(START), 9, 5)
+    token = resume_token_of(_claim(START), 9, 7, 5)
     same = {
         name: getattr(START, name)
         for name in START.__struct_fields__
         if name not in ("jti", "expires_ms", "class_id")
     }
-    assert {name: getattr(token, name) for name in same} == same and (token.class_id, token.expires_ms) == (9, 5)
+    assert {name: getattr(token, name) for name in same} == same
+    assert (token.class_id, token.fence, token.expires_ms) == (9, 7, 5)

@@ -96,8 +96,8 @@ class House:
         return self.clock.now_ms()
 
     def node(self, name: str) -> Hub:
-        def mint_resume(claim: Claim, class_id: int) -> str:
-            return self.tickets.mint_resume(resume_token_of(claim, class_id, 2**50))
+        def mint_resume(claim: Claim, class_id: int, fence: int) -> str:
+            return self.tickets.mint_resume(resume_token_of(claim, class_id, fence, 2**50))
 
         return Hub(
             self.settings, node=name, clock=self.clock, leases=self.redis, records=self.sql, checks=self.checks,  # type: ignore[arg-type]

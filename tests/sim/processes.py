@@ -127,9 +127,9 @@ class GatewayProcess:
         self.gateway._sockets = Ordered()
         world.auditor.watch_gateway(self)
 
-    def _mint_resume(self, claim, class_id: int) -> str:
+    def _mint_resume(self, claim, class_id: int, fence: int) -> str:
         expires_ms = self.host.wall_ms() + self.hub.settings.resume_token_ms
-        return self.tickets.mint_resume(resume_token_of(claim, class_id, expires_ms))
+        return self.tickets.mint_resume(resume_token_of(claim, class_id, fence, expires_ms))
 
     async def _serve(self, door: RedisDoor) -> None:
         hub = self.hub

@@ -58,7 +58,7 @@ class House:
         return Hub(
             Settings(), node=node, clock=self.clock, leases=self.leases, records=self.records, checks=self.checks,
             inbox=self.inbox, nodes=self.nodes, mint_upload=lambda ticket: ticket.check_id,
-            mint_resume=lambda _claim, _class_id: "token",
+            mint_resume=lambda _claim, _class_id, _fence: "token",
         )  # fmt: skip
 
 

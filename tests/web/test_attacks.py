@@ -94,7 +94,7 @@ async def test_a_ticket_of_one_purpose_is_none_of_another(site: Site) -> None:
         "page_id": "p", "device_kind": "pc", "host": False, "expires_ms": 2**50,
     }  # fmt: skip
     start = tickets.mint_start(StartTicket(**base, jti="j"))
-    resume = tickets.mint_resume(ResumeToken(**base))
+    resume = tickets.mint_resume(ResumeToken(**base, fence=1))
     media = tickets.mint_media(MediaToken(lesson_id=base["lesson_id"], learner_id=1, expires_ms=2**50))
     upload = tickets.mint_upload(
         CheckTicket(
