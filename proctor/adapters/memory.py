@@ -241,7 +241,8 @@ class MemoryJobs:
         if not self._fresh and not self._left_over():
             self._more.clear()
             try:
-                await asyncio.wait_for(self._more.wait(), wait_ms / 1_000)
+                async with asyncio.timeout(wait_ms / 1_000):
+                    await self._more.wait()
             except TimeoutError:
                 return []
         now_ms = self._now_ms()

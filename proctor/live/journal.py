@@ -119,8 +119,10 @@ class Journal:
         if not early:
             await asyncio.sleep(wait_ms / 1_000)
             return
+        # No task of its own: `wait_for` would make one five times a second.
         try:
-            await asyncio.wait_for(self._wake.wait(), wait_ms / 1_000)
+            async with asyncio.timeout(wait_ms / 1_000):
+                await self._wake.wait()
         except TimeoutError:
             pass
         self._wake.clear()

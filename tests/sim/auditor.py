@@ -8,6 +8,7 @@ first one broken ends the run.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from proctor.core import facts as f
@@ -50,7 +51,14 @@ class Auditor:
 
     def watch_gateway(self, gateway) -> None:
         hub = gateway.hub
-        seat, beat, add = hub._seat, hub.beat, hub.journal.add
+        seat, beat, add, open_ = hub._seat, hub.beat, hub.journal.add, hub.opener.open
+
+        async def opening(claim, fence):
+            began_ms = self.world.loop.now_ms
+            answer = await open_(claim, fence)
+            if hasattr(answer, "opening"):
+                self.books[claim.learner_id].began[answer.opening.fence] = began_ms
+            return answer
 
         def seated(claim, link, opened, resume):
             learner = seat(claim, link, opened, resume)
@@ -66,7 +74,7 @@ class Auditor:
             add(learner, facts)
             self._facts(learner, facts)
 
-        hub._seat, hub.beat, hub.journal.add = seated, beaten, added
+        hub._seat, hub.beat, hub.journal.add, hub.opener.open = seated, beaten, added, opening
 
     def _watch(self, learner) -> Watch:
         found = self.watches.get(id(learner))
@@ -83,7 +91,6 @@ class Auditor:
         watch.acks[0] = session.view().nonce
         watch.pending = session.person.check.check_id if session.person.check else ""
         book.beats[session.fence, 0] = (now, False)
-        book.pages[session.fence] = session.page_id
         book.seated(watch.pending)
         granted = bits(session.credit.covered) & ~bits(opening.covered)
         if resume is not None:
@@ -93,8 +100,8 @@ class Auditor:
             return
         base = opening.base
         accepted, playing = book.beats.get((base.fence, base.seq), (now, False)) if base else (now, False)
-        # A seat reckons in the Redis TIME that it heard when it was opened.
-        since = min(accepted, book.beats.get((base.fence, 0), (accepted, False))[0]) if base else now
+        # A seat reckons in the Redis TIME that it heard when its opening began.
+        since = min(accepted, book.began.get(base.fence, accepted)) if base else now
         most = min(GAP_MS, now - accepted + TRAVEL_MS + self.world.unsure_ms(since))
         if resume is None or not playing:
             self.fail("a resume earns only after a beat that said playing", f"learner {opening.learner_id}")
@@ -302,16 +309,19 @@ class Auditor:
             if answer.matched != (item.fence == book.fence):
                 self.fail("only the newest fence writes", f"learner {item.learner_id}: {item.fence} of {book.fence}")
             if answer.matched:
-                self._fold(item, book)
-                touched[item.learner_id] = None
+                if self._fold(item, book):
+                    touched[item.learner_id] = None
             elif item.facts:
                 self.world.count("stale_write_refused")
                 book.unstored_endings.update(getattr(fact, "check_id", "") for fact in item.facts)
         for learner_id in touched:
             self._compare(learner_id, self.books[learner_id])
 
-    def _fold(self, item, book: Book) -> None:
+    def _fold(self, item, book: Book) -> bool:
+        """Does the ledger change by it, or may it have?"""
+        changes = False
         for fact in item.facts:
+            changes = changes or isinstance(fact, f.Credited | f.CheckDecided)
             if id(fact) in book.seen:
                 self.world.count("write_repeated")
                 continue
@@ -329,6 +339,7 @@ class Auditor:
                 book.add(fact.lesson_id, mask, fact.day)
             elif isinstance(fact, f.CheckDecided):
                 book.settle(str(fact.outcome))
+        return changes
 
     def decided(self, learner_id: int, lesson_id: int, action: str, spans) -> None:
         """People decided, in the transaction that has just ended."""
@@ -343,26 +354,23 @@ class Auditor:
         """Ledger, rollups and the auditor's own book say the same; nobody earned more than time passed."""
         world = self.world
         stored: dict[tuple[int, str, str], int] = defaultdict(int)
-        masks: dict[tuple[int, str], int] = defaultdict(int)
+        covered: list[tuple[int, int, int]] = []
         for row in world.sql.records.ledger.get(learner_id, []):
-            stored[row.lesson_id, row.day, str(row.status)] += row.to_ms - row.from_ms
-            masks[row.lesson_id, str(row.status)] |= bits([(row.from_ms, row.to_ms)])
+            stored[row.lesson_id, row.day, row.status] += row.to_ms - row.from_ms
+            if row.status in Book.COVERED:
+                covered.append((row.lesson_id, row.from_ms, row.to_ms))
         if dict(stored) != book.totals():
             self.fail("the ledger is what happened", f"learner {learner_id}: {dict(stored)} for {book.totals()}")
         rollups: dict[tuple[int, str, str], int] = {}
         for (who, lesson, day), sums in world.sql.records.rollups.items():
             if who == learner_id:
-                rollups.update({(lesson, day, str(status)): ms for status, ms in sums.items() if ms})
+                rollups.update({(lesson, day, status): ms for status, ms in sums.items() if ms})
         if rollups != dict(stored):
             self.fail("rollups equal the ledger", f"learner {learner_id}: {rollups} for {dict(stored)}")
-        for lesson in {lesson for lesson, _status in masks}:
-            parts = [masks[lesson, status] for status in Book.COVERED]
-            if parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2]:
-                self.fail("covered spans are disjoint", f"learner {learner_id} lesson {lesson}")
-            if sum(masks[lesson, s].bit_count() for s in Book.COVERED) != sum(
-                ms for (one, _day, status), ms in stored.items() if one == lesson and status in Book.COVERED
-            ):
-                self.fail("covered spans are disjoint", f"learner {learner_id} lesson {lesson}")
+        covered.sort()
+        for one, next_one in pairwise(covered):
+            if one[0] == next_one[0] and next_one[1] < one[2]:
+                self.fail("covered spans are disjoint", f"learner {learner_id} lesson {one[0]}: {one} {next_one}")
         self._bounds(learner_id, book, stored)
 
     def _bounds(self, learner_id: int, book: Book, stored: dict[Any, int]) -> None:

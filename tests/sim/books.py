@@ -23,6 +23,10 @@ class Line:
     mask: int
     day: str
     status: str = "provisional"
+    ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ms = self.mask.bit_count()
 
 
 class Watch:
@@ -62,7 +66,7 @@ class Book:
     returned: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # by decisions, to the coverage
     reach: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     beats: dict[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
-    pages: dict[int, str] = field(default_factory=dict)
+    began: dict[int, int] = field(default_factory=dict)  # fence: when its opening began
     durable: list[Chunk] = field(default_factory=list)
     unstored_endings: set[str] = field(default_factory=set)  # checks of facts that came with an old fence
     fence: int = 0
@@ -95,7 +99,7 @@ class Book:
         found: dict[tuple[int, str, str], int] = {}
         for line in self.lines:
             key = (line.lesson_id, line.day, line.status)
-            found[key] = found.get(key, 0) + line.mask.bit_count()
+            found[key] = found.get(key, 0) + line.ms
         return {key: ms for key, ms in found.items() if ms}
 
     def settle(self, outcome: str) -> None:

@@ -157,9 +157,9 @@ class Socket:
         """The page closes, or its process dies: the server hears of it, sooner or later."""
         if not self.client_gone:
             self.client_gone = True
-            # What was sent before arrives before.
+            # What was sent before arrives before, also at a process that is busy with something else.
             at_s = max(self._up_s, self.loop.time() + self.wire.delay_ms() * MS)
-            self.loop.call_at(at_s, self.server_lost, context=self.wire.context)
+            self.loop.call_at(at_s, self.gateway.process.call, self.server_lost, context=self.wire.context)
 
     def cut(self, heard: bool) -> None:
         """The line breaks; the page hears of it at once, or only by the silence."""

@@ -43,7 +43,7 @@ def run_seed(seed: int, mutate: str = "") -> Result:
             world.run()
         except Violation as violated:
             result.law, result.detail = violated.law, violated.detail
-            result.tail = list(world.tail)[-TAIL:]
+            result.tail = world.tail_text(TAIL)
         result.digest, result.virtual_ms, result.steps = world.digest(), world.loop.now_ms, world.loop.steps
         result.marks = world.marks
     return result

@@ -9,14 +9,15 @@ from tests.sim.books import Book
 
 BACK_S = 90  # an honest learner is back and counting by then
 QUIET_S = 75  # leases are free and journals empty by then after everybody left
+STEP_S = 65  # a lease lives as much longer as Redis TIME stepped back
 
 
 async def settle(world) -> None:
     world.trace("calm")
     for person in world.people:
         person.settle_down()
-    # A lease lives as much longer as Redis TIME stepped back.
-    back_s = BACK_S + (65 if world.steps else 0)
+    step_s = STEP_S if world.steps else 0
+    back_s = BACK_S + step_s
     await _until(world, back_s, lambda: all(_well(world, one) for one in world.people if not one.cheat))
     for one in world.people:
         if not one.cheat and not _well(world, one):
@@ -31,8 +32,10 @@ async def settle(world) -> None:
     await _until(world, BACK_S, lambda: not any(_asked(one) for one in world.people if not one.cheat))
     for one in world.people:
         one.leave()
-    await asyncio.sleep(QUIET_S)
-    _nothing_left(world)
+    await _until(world, QUIET_S + step_s, lambda: not _left(world))
+    for law, detail in _left(world):
+        world.auditor.fail(law, detail)
+    _checks_closed(world)
     _honest_kept(world)
 
 
@@ -112,18 +115,25 @@ def _live_sessions_agree(world) -> None:
                 )
 
 
-def _nothing_left(world) -> None:
+def _left(world) -> list[tuple[str, str]]:
+    """What is not settled yet: laws and details."""
     now_ms = world.redis.time_ms()
-    for learner_id, row in world.redis.leases.table.rows.items():
-        if row.holder is not None and row.expires_ms > now_ms:
-            world.auditor.fail("leases are free in the end", f"learner {learner_id} {row.holder}")
+    found = [
+        ("leases are free in the end", f"learner {learner_id} {row.holder}")
+        for learner_id, row in world.redis.leases.table.rows.items()
+        if row.holder is not None and row.expires_ms > now_ms
+    ]
     for gateway in world.gateways:
-        if gateway.process.dead:
-            continue
-        if gateway.hub.journal.waiting_facts:
-            world.auditor.fail("journals are empty in the end", gateway.name)
-        if gateway.hub.learners or gateway.hub._tasks:
-            world.auditor.fail("sessions are gone in the end", f"{gateway.name} {list(gateway.hub.learners)}")
+        if not gateway.process.dead:
+            hub = gateway.hub
+            if hub.journal.waiting_facts:
+                found.append(("journals are empty in the end", gateway.name))
+            if hub.learners or hub._tasks:
+                found.append(("sessions are gone in the end", f"{gateway.name} {list(hub.learners)}"))
+    return found
+
+
+def _checks_closed(world) -> None:
     for check_id, check in world.sql.records.checks.items():
         if check.outcome == "pending" and world.honest(check.learner_id):
             book = world.auditor.books[check.learner_id]

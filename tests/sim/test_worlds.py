@@ -15,7 +15,7 @@ from tests.sim.mutations import MUTATIONS
 from tests.sim.run import marks_of, run_seed, run_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = 220
+SEEDS = 300
 REACHED = [
     *(f"fault_{kind}" for kind in faults.KINDS), *(f"cheat_{kind}" for kind in cheats.KINDS),
     *(f"outcome_{word}" for word in ("passed", "unclear", "missed", "mismatch")),

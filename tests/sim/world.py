@@ -43,7 +43,7 @@ class World:
         self.loop.thread_s = lambda: 0.02 + 0.2 * self.random.random()
         self.outside = contextvars.copy_context()
         self.marks: Counter[str] = Counter()
-        self.tail: deque[str] = deque(maxlen=FACTS_SHOWN)
+        self.tail: deque[tuple] = deque(maxlen=FACTS_SHOWN)
         self._digest = hashlib.blake2b(digest_size=16)
         self.stopped: dict[int, str] = {}  # learners who may not go on, and why
         self.crashed = False  # a gateway died with what its journal had not stored
@@ -72,10 +72,10 @@ class World:
             "second_device": dice.choice(["newest", "newest", "newest", "first"]), "misses_review_count_min": 2,
         })  # fmt: skip
         self.policy = policy_of(self.policy_json)
-        self.run_ms = dice.choice([150_000, 240_000, 330_000])
+        self.run_ms = dice.choice([110_000, 110_000, 170_000, 320_000])
         self.lessons = {number: dice.choice([70_000, 130_000, 260_000]) for number in (1, 2)}
         self.settings = Settings(
-            journal_every_ms=dice.choice([200, 600]), tick_ms=dice.choice([200, 500]),
+            journal_every_ms=dice.choice([300, 1_000]), tick_ms=dice.choice([300, 1_000]),
             journal_facts_max=dice.choice([20_000, 12]), journal_facts=dice.choice([12, 5]),
             verdict_ms=6_000, snapshot_every_ms=1_000,
         )  # fmt: skip
@@ -105,12 +105,16 @@ class World:
         self.marks[mark] += by
 
     def trace(self, *words) -> None:
-        line = f"{self.loop.now_ms:>7} " + " ".join(map(str, words))
+        """Words become text when somebody reads them; the digest takes them as they are."""
+        line = (self.loop.now_ms, *words)
         self.tail.append(line)
-        self._digest.update(line.encode())
+        self._digest.update(repr(line).encode())
 
     def digest(self) -> str:
         return self._digest.hexdigest()
+
+    def tail_text(self, most: int) -> list[str]:
+        return [f"{line[0]:>7} " + " ".join(map(str, line[1:])) for line in list(self.tail)[-most:]]
 
     def stepped(self, ms: int) -> None:
         self.steps.append((self.loop.now_ms, abs(ms)))
