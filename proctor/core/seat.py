@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from proctor.core import flags
+from proctor.core import claims, flags
 from proctor.core.credit import Credit, Grant
 from proctor.core.dialogue import Dialogue
 from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
@@ -17,6 +17,7 @@ from proctor.core.intervals import edge, union
 from proctor.core.person import Person
 from proctor.core.policy import Policy
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
+from proctor.core.wire import Beat
 
 CLOSED_MAX = 4  # closed stretches that a snapshot may carry until the journal has stored them
 PIECES_MAX = 23  # spans in a snapshot: it must stay small
@@ -44,7 +45,7 @@ class Seat:
         "due_ms", "durable_seq", "stored_seq", "changed", "lost", "held", "dialogue", "credit", "person",
         "stretch", "run", "provisional", "final_ms", "complete", "day", "day_end_ms", "day_used_ms", "midnight_ms",
         "position_ms", "closed", "short_ms", "why", "state", "instruction_version", "takeovers", "score",
-        "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day", "reach_ms",
+        "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day", "reach_ms", "barred_ms",
     )  # fmt: skip
 
     def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int = 10_000) -> None:
@@ -75,6 +76,7 @@ class Seat:
         self.instruction_version = opening.instruction_version
         self.score = base.score if base else 0
         self.at_ms = now_ms  # of the newest accepted beat
+        self.barred_ms = 0  # since then nothing is earned, and no beat has told what was played until then
         self.complete = self._is_complete()
         # Furthest position that was reached by playing on. What was withheld or void since was reached all the same:
         # coverage alone would call the place where the learner stopped a seek ahead.
@@ -135,6 +137,37 @@ class Seat:
         facts = self._granted(grant, now_ms, 0, []) + self._close(cause, now_ms)
         self.day, self.day_used_ms = new_day, new_used_ms
         return facts, elapsed_ms - before_ms
+
+    def _before_bar(
+        self, beat: Beat, claim: Spans, elapsed_ms: int, now_ms: int, cause: str
+    ) -> tuple[Fact, ...]:
+        """What was played until a check was asked, or until we held playback, is earned; the beat only tells it."""
+        elapsed_ms = min(elapsed_ms, self.barred_ms - self.credit.last_ms)
+        self.barred_ms = 0
+        span = claim[0]
+        away = claims.absent(beat, span[1] - span[0]) or claims.misplaced(span, self.reach_ms, self.duration_ms)
+        if elapsed_ms <= 0 or away or not self.dialogue.answers(beat.ack, beat.nonce) or self._crowded():
+            return ()
+        facts: tuple[Fact, ...] = ()
+        if self.midnight_ms:
+            facts, elapsed_ms = self._before_midnight(claim, elapsed_ms, now_ms, cause)
+        self.credit.slack_ms = 0
+        grant = self.credit.grant(claim, elapsed_ms, self._day_left_ms())
+        self.short_ms = grant.short_ms
+        # Closed at once: the check that is asked settles it, and its decision must come after it.
+        return facts + self._granted(grant, now_ms, beat.frames, beat.signals) + self._close(cause, now_ms)
+
+    def _bar(self, now_ms: int) -> None:
+        """From now on nothing is earned; what is playing has earned until now."""
+        if self.credit.playing and self._barred() is None:
+            self.barred_ms = now_ms
+
+    def _asked_redis_ms(self) -> int:
+        """When the pending check of the earlier seat was asked: until then playing earned. 0: nobody can say."""
+        pending = self._base.pending if self._base else None
+        if pending is None or pending.freezes:
+            return 0
+        return pending.at_redis_ms + pending.left_ms - self.policy.check_window_ms
 
     def _granted(self, grant: Grant, now_ms: int, frames: int, signals: list[str]) -> tuple[Fact, ...]:
         if not grant.ms:

@@ -82,9 +82,11 @@ class Session(Seat):
         if placed:
             # Played on while the line was down: what follows is no seek, also if nothing of it is granted.
             self.reach_ms = max(self.reach_ms, placed[-1][1])
-        if not placed or not base.playing or self._barred() is not None:
+        barred = self._barred()
+        if not placed or not base.playing or barred not in (None, Reason.CHECK_OPEN):
             return ()
-        elapsed_ms = max(0, min(opening.now_redis_ms - base.at_redis_ms, self.policy.gap_ms_max))
+        until_ms = opening.now_redis_ms if barred is None else self._asked_redis_ms()
+        elapsed_ms = max(0, min(until_ms - base.at_redis_ms, self.policy.gap_ms_max))
         grant = self.credit.grant(tuple(placed), elapsed_ms, self._day_left_ms())
         self.credit.slack_ms = 0
         facts = self._granted(grant, now_ms, frames, [])
@@ -133,8 +135,9 @@ class Session(Seat):
             # Playing on is no seek, also where it earned nothing (too fast, beyond the cap).
             self.reach_ms = max(self.reach_ms, claim[0][1])
         if reason is not None:
+            facts = self._before_bar(beat, claim, elapsed_ms, now_ms, cause) if self.barred_ms else ()
             self.credit.slack_ms = 0
-            return self._refuse(reason, claim[0], now_ms, cause)
+            return facts + self._refuse(reason, claim[0], now_ms, cause)
         return self._grant(beat, claim, elapsed_ms, now_ms, cause)
 
     def _reason(self, beat: Beat, span: Span, answered: bool) -> Reason | None:
@@ -216,6 +219,7 @@ class Session(Seat):
         if self.stretch.spans and now_ms - self.stretch.began_ms >= self.policy.stretch_ms_max:
             facts += self._close("tick", now_ms)
         if self.person.is_due(now_ms):
+            self._bar(now_ms)
             facts += self._close("tick", now_ms) + self._settle(self.person.issue(now_ms, draw))
             self.credit.slack_ms = 0
             self.changed = True
@@ -339,6 +343,7 @@ class Session(Seat):
         if instruction.lesson_id != self.lesson_id:
             return ()
         if instruction.action == "take_down":
+            self._bar(now_ms)
             self.licence = Licence(earns=False, reason="unfiled")
             self.person.active = False
         elif instruction.action == "void":
@@ -356,6 +361,7 @@ class Session(Seat):
         """Playback must stand because of us; what was earned until now is closed."""
         if self.lost or self.held:
             return ()
+        self._bar(now_ms)
         self.held = True
         return (
             *self._close("tick", now_ms),

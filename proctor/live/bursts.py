@@ -62,22 +62,24 @@ class Bursts:
         )  # fmt: skip
 
     async def offer(self, learner: Learner) -> None:
-        """A check is due: ask the player. When Redis is gone the deadline finds it and makes it our fault."""
+        """A check is due: ask the player. When Redis is gone it is our fault, at once."""
+        awaited = self.awaited(learner)
         try:
             push = await self.push_of(learner)
         except Unavailable:
-            learner.trouble = True
+            self.unreachable(learner, awaited)
             return
         if push is not None and not learner.over:
             learner.link.send(wire.Check(check=push))
 
     async def offer_again(self, learner: Learner, tried: CheckTried) -> None:
         """One burst was judged and tries are left."""
+        awaited = self.awaited(learner)
         try:
             push = await self.push_of(learner)
         except Unavailable:
-            learner.trouble = True
-            push = None
+            self.unreachable(learner, awaited)
+            return
         if not learner.over:
             learner.link.send(
                 wire.VerdictPush(
@@ -85,6 +87,20 @@ class Bursts:
                     go_on=False, next=push,
                 )
             )  # fmt: skip
+
+    @staticmethod
+    def awaited(learner: Learner) -> tuple[str, int]:
+        """Check and burst that are awaited now."""
+        check = learner.session.person.check
+        return (check.check_id, check.try_number) if check is not None else ("", 0)
+
+    def unreachable(self, learner: Learner, awaited: tuple[str, int]) -> None:
+        """The player cannot be asked: nobody must play on uncounted until the window ends. It is asked again soon."""
+        if not learner.over and awaited[0] and self.awaited(learner) == awaited:
+            ours = Verdict(
+                check_id=awaited[0], try_number=awaited[1], outcome=Outcome.OUR_FAULT, detail="unreachable"
+            )
+            self._hub.emit(learner, learner.session.judged(ours, self._clock.now_ms(), draw()))
 
     async def cancel(self, check_id: str) -> None:
         try:
@@ -158,7 +174,6 @@ class Bursts:
         elif accepted_redis_ms:
             self.accepted(learner, check_id, try_number, accepted_redis_ms)
         elif learner.trouble or not web_lives or learner.offered != (check_id, try_number):
-            ours = Verdict(check_id=check_id, try_number=try_number, outcome=Outcome.OUR_FAULT, detail="unreachable")
-            self._hub.emit(learner, session.judged(ours, now_ms, draw()))
+            self.unreachable(learner, (check_id, try_number))
         else:
             self._hub.emit(learner, session.expired(check_id, now_ms, draw()))

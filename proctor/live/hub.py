@@ -143,10 +143,11 @@ class Hub:
         pending = session.person.check
         if before is not None and (pending is None or pending.check_id != before.check_id):
             self.spawn(self.bursts.cancel(before.check_id))
+        awaited, push, asked = self.bursts.awaited(learner), None, True
         try:
             push = await self.bursts.push_of(learner)
         except Unavailable:
-            learner.trouble, push = True, None
+            asked = False
         if learner.over:
             return
         view = session.view()
@@ -165,7 +166,9 @@ class Hub:
                 face=opening.face_consent, complete=view.complete,
             )
         )  # fmt: skip
-        if pending is not None and before is not None and pending.check_id == before.check_id:
+        if not asked:
+            self.bursts.unreachable(learner, awaited)
+        elif pending is not None and before is not None and pending.check_id == before.check_id:
             self.spawn(self.bursts.catch_up(learner, pending.check_id, pending.try_number))
         if session.person.must:
             # The word that a check was missed went to an earlier seat: said again, or playback would go on uncounted.

@@ -66,7 +66,8 @@ class LeaseKeeper:
         items, seqs = [], []
         for one in learners:
             session = one.session
-            data = (one.fresh or encode_snapshot(session.snapshot(now_ms))) if session.changed else None
+            # A lease that only wants renewal brings its snapshot, too: the store may have forgotten it.
+            data = one.fresh or encode_snapshot(session.snapshot(now_ms))
             session.changed, one.fresh = False, None
             self.bytes_max = max(self.bytes_max, len(data or b""))
             seqs.append(session.seq)

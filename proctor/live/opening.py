@@ -119,6 +119,8 @@ class Opener:
                 return self._not_acquired(acquired)
             self._clock.observe(acquired.redis_ms)
             rival = rival or acquired.previous
+            if fence is not None and acquired.snapshot is None:
+                await self._ask_whom_sql_names(claim, fence, acquired)
             seat = await self._open_seat(claim, fence is not None, acquired)
             if isinstance(seat, SeatOpened):
                 await self._tell(claim, rival, acquired)
@@ -156,13 +158,22 @@ class Opener:
                 return answer
         return await self._leases.acquire(msgspec.structs.replace(request, force=True))
 
+    async def _ask_whom_sql_names(self, claim: Claim, fence: int, acquired: Acquired) -> None:
+        """Redis has nothing of a seat that was open: whoever still holds it stores first what it knows.
+
+        A fence that the seat has already is refused with the node, and changes nothing.
+        """
+        seat = await self._open_seat(claim, True, msgspec.structs.replace(acquired, fence=fence))
+        if isinstance(seat, SeatRefused) and seat.why == "stale":
+            await self._ask_forgotten(claim, seat.node)
+
     async def _ask_forgotten(self, claim: Claim, node: str) -> None:
         """Redis forgot the holder, SQL knows where it was: it hands over first, so that nothing durable is lost."""
         if not node:
             return
         message = HandoverAsked(learner_id=claim.learner_id, fence=0, device_kind=claim.device_kind)
         await self._inbox.send(node, message)
-        for _again in range(self._handover_ms // ASK_EVERY_MS + 3):
+        for _again in range(3 * self._handover_ms // ASK_EVERY_MS):
             await asyncio.sleep(ASK_EVERY_MS / 1_000)
             found = await self._leases.holder(claim.learner_id)
             if found is None or found[0].page_id != claim.page_id:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proctor.core import wire
-from proctor.core.facts import Outcome
+from proctor.core.facts import CheckKind, Outcome
 from proctor.core.inputs import Verdict
 from proctor.ports import Accepted, CheckTicket
 from tests.live.house import House, MemoryLink, beat
@@ -64,16 +64,37 @@ async def test_an_upload_in_time_whose_push_was_lost_stops_the_window() -> None:
     assert decisions(link) == ["our_fault"], "accepted and never judged"
 
 
-@pytest.mark.parametrize("fault", ["web", "redis", "not offered"])
+@pytest.mark.parametrize("when", ["at the start", "while playing", "at another try"])
+async def test_who_cannot_be_asked_does_not_play_on_uncounted_until_the_window_ends(when: str) -> None:
+    """Seeds 87 and 287: Redis did not answer, the page heard of no check, and nothing counted for 20 seconds."""
+    house = House()
+    house.checks.gone = when == "at the start"
+    learner, link = await house.start()
+    assert learner is not None
+    if when == "at another try":
+        house.checks.gone = True
+        check = learner.session.person.check
+        assert check is not None
+        word = Verdict(check_id=check.check_id, try_number=1, outcome=Outcome.UNCLEAR, detail="dark")
+        house.hub.bursts.judged(learner, word)
+    elif when == "while playing":
+        await house.judge(learner, Outcome.PASSED)
+        house.checks.gone = True
+        session, now_ms = learner.session, house.clock.now_ms()
+        session.person.due, session.person.due_at_ms, session.due_ms = CheckKind.RANDOM, now_ms, now_ms
+        house.hub.tick(learner, now_ms)
+    await house.hub.settle()
+    assert decisions(link)[-1] == "our_fault" and learner.session.person.check is None
+    assert learner.session.view().go_on and learner.session.person.due is not None, "and it is asked again soon"
+
+
+@pytest.mark.parametrize("fault", ["web", "redis"])
 async def test_what_of_ours_fails_is_our_fault_and_costs_nothing(fault: str) -> None:
     house = House()
-    if fault == "not offered":
-        house.checks.gone = True
     learner, link = await house.start()
     assert learner is not None
     if fault == "redis":
         house.hub._redis_gone()
-    house.checks.gone = False
     check = learner.session.person.check
     assert check is not None
     house.clock.advance(check.left_ms(house.clock.now_ms()) + 1)

@@ -71,6 +71,7 @@ class Auditor:
             self._beat(gateway, learner, frame, before, over)
 
         def added(learner, facts):
+            self._watch(learner).gateway = gateway
             add(learner, facts)
             self._facts(learner, facts)
 
@@ -86,7 +87,6 @@ class Auditor:
         session, book = learner.session, self.books[opening.learner_id]
         now, mono = self.world.loop.now_ms, gateway.host.monotonic_ms()
         watch = self._watch(learner)
-        watch.gateway = gateway
         watch.last_ms = mono
         watch.acks[0] = session.view().nonce
         watch.pending = session.person.check.check_id if session.person.check else ""
@@ -148,7 +148,10 @@ class Auditor:
             (not absent, "what was not in front earns nothing"),
             (watch.acks.get(frame.ack) == frame.nonce, "a beat repeats a word of the server"),
             (frame.seq - 1 - frame.ack < 8, "a beat repeats a recent word of the server"),
-            (not watch.pending, "nothing earns while a check is open"),
+            (
+                not watch.pending or ms <= watch.asked_ms - watch.last_ms,
+                "nothing earns while a check is open, but what was played before it was asked",
+            ),
             (span[0] <= book.reach[watch.learner.session.lesson_id] + SEEK_MS, "a seek ahead earns nothing"),
         )
         for held, law in checks:
@@ -198,7 +201,7 @@ class Auditor:
                     reuse_ms = world.policy.check_reuse_ms + sum(ms for _at, ms in world.steps)
                     book.owes_start(world.loop.now_ms, reuse_ms)
             elif isinstance(fact, f.CheckIssued):
-                watch.pending = fact.check_id
+                watch.pending, watch.asked_ms = fact.check_id, watch.gateway.host.monotonic_ms()
                 book.asked(fact.check_id)
                 self.issued[fact.check_id] = (world.loop.now_ms, world.redis.losses)
                 world.count(f"check_{fact.kind}")

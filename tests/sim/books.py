@@ -34,13 +34,13 @@ class Watch:
 
     __slots__ = (
         "learner", "gateway", "seq", "last_ms", "playing", "slack_ms", "acks", "pending", "grants",
-        "durable",
+        "durable", "asked_ms",
     )  # fmt: skip
 
     def __init__(self, learner: Any) -> None:
         self.learner = learner
         self.gateway: Any = None
-        self.seq = self.last_ms = self.slack_ms = self.durable = 0
+        self.seq = self.last_ms = self.slack_ms = self.durable = self.asked_ms = 0
         self.playing = False
         self.acks: dict[int, str] = {}
         self.pending = ""

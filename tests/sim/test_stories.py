@@ -6,16 +6,18 @@ import asyncio
 from types import SimpleNamespace
 
 import msgspec
+import pytest
 
 from proctor.adapters.memory import ManualClock, MemoryChecks, MemoryInbox, MemoryLeases, MemoryNodes
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
 from proctor.core import wire
-from proctor.core.facts import CheckKind, Outcome
-from proctor.core.inputs import Verdict
+from proctor.core.facts import CheckKind, Credited, Outcome
+from proctor.core.inputs import Instruction, Verdict
 from proctor.live.hub import Hub
 from proctor.live.inbox import read_inbox
 from proctor.live.learner import Claim
+from proctor.live.ticker import run_ticker
 from proctor.settings import Settings
 from tests.core.worlds import Player, after
 
@@ -188,3 +190,87 @@ async def test_a_holder_that_redis_forgot_hands_over_before_it_is_thrown_out() -
     await handing
     reading.cancel()
     assert newcomer.session.credit.covered == ((0, 10_000),)
+
+
+def asked_after(player: Player, ms: int) -> None:
+    """A check falls due between two beats and is asked."""
+    player.now_ms += ms
+    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
+    player.tick()
+    assert player.session.person.check is not None
+
+
+def test_what_was_played_until_a_check_was_asked_is_earned() -> None:
+    """Seed 296: the beat that told it came after the question, and 7.4 seconds were refused with what followed."""
+    player = Player()
+    player.play()
+    player.beat()
+    asked_after(player, 4_000)
+    player.beat("pause", wait_ms=300, played_ms=4_300)
+    assert player.total_ms == 14_000 and player.session.view().short_ms == 300
+    player.beat("beat", wait_ms=5_000, played_ms=5_000)
+    assert player.total_ms == 14_000, "once, and nothing of what came after"
+    kinds = [type(fact).__name__ for fact in player.facts]
+    player.pass_check()
+    assert player.session.final_ms == 14_000 and "Credited" in kinds, "and that check settles it"
+
+
+@pytest.mark.parametrize("how", ["hold", "take_down"])
+def test_what_was_played_until_we_stopped_counting_is_earned(how: str) -> None:
+    """Seed 27: the journal was full, and the five seconds before playback was held were refused, too."""
+    player = Player()
+    player.play()
+    player.beat()
+    player.now_ms += 6_000
+    if how == "hold":
+        player.add(player.session.hold("journal_full", player.now_ms))
+    else:
+        player.add(player.session.instruct(Instruction(version=1, action="take_down", lesson_id=2), player.now_ms))
+    player.beat("pause", wait_ms=200, played_ms=6_200)
+    assert player.total_ms == 16_000
+
+
+def test_a_resume_earns_until_the_check_that_nobody_heard_was_asked() -> None:
+    player = Player()
+    player.play()
+    player.beat()
+    asked_after(player, 4_000)
+    snapshot = player.session.snapshot(player.now_ms)
+    again = Player(passed=False, **_values(after(snapshot, 9_000)))
+    opened = after(snapshot, 9_000)
+    again.add(again.session.resume(((10_000, 19_000),), 225, 19_000, again.now_ms, opened))
+    assert again.session.person.check is not None
+    assert sum(b - a for fact in again.facts if isinstance(fact, Credited) for a, b in fact.spans) == 4_000
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
+    """Seed 65: Redis lost its data, the gateway renewed the lease without the snapshot, the line broke unheard, and
+    the page resumed elsewhere from what SQL had: 24 seconds, some of them told to be durable, were gone."""
+    house = House()
+    hub, link = house.hub("a"), Link()
+    stop = asyncio.Event()
+    works = (read_inbox(hub, house.inbox, stop), run_ticker(hub, stop), hub.journal.run(stop))
+    loops = [asyncio.create_task(work) for work in works]
+    house.records.directory.accounts[1].face_consent = False  # no check stands between
+    learner = await hub.open(claim(ticket="t1"), START, link)
+    hub.beat(learner, beat(link, learner, kind="play"))
+    house.clock.advance(10_000)
+    hub.beat(learner, beat(link, learner, span=(0, 10_000), pos=10_000))
+    await hub.keeper.sync([learner])
+    assert learner.session.durable_seq == 2
+    house.leases.table.lose_everything()
+    if renewed:
+        await hub.keeper.sync([learner])
+
+    async def time() -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            house.clock.advance(20)
+
+    loops.append(asyncio.create_task(time()))
+    other = Link()
+    again = await house.hub("b").open(claim(), wire.Resume(v=1, token="t", fence=1, spans=[(0, 10_000)]), other)
+    for task in loops:
+        task.cancel()
+    assert again is not None and again.session.credit.covered == ((0, 10_000),)

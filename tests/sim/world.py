@@ -75,7 +75,7 @@ class World:
         self.run_ms = dice.choice([110_000, 110_000, 170_000, 320_000])
         self.lessons = {number: dice.choice([70_000, 130_000, 260_000]) for number in (1, 2)}
         self.settings = Settings(
-            journal_every_ms=dice.choice([300, 1_000]), tick_ms=dice.choice([300, 1_000]),
+            journal_every_ms=dice.choice([300, 1_000]), tick_ms=dice.choice([200, 300]),
             journal_facts_max=dice.choice([20_000, 12]), journal_facts=dice.choice([12, 5]),
             verdict_ms=6_000, snapshot_every_ms=1_000,
         )  # fmt: skip
