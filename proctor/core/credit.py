@@ -77,6 +77,12 @@ class Credit:
             capped_ms=reach_ms - ms,
         )
 
+    def extend(self, to_ms: int, covered_ms: int, slack_ms: int, now_ms: int) -> None:
+        """The steady beat: a grant that only moves the end of the coverage, and its acceptance."""
+        covered = self.covered
+        self.covered = self._counted = (*covered[:-1], (covered[-1][0], to_ms))
+        self._counted_ms, self.slack_ms, self.last_ms = covered_ms, slack_ms, now_ms
+
     def accept(self, now_ms: int, playing: bool, keep_slack: bool) -> None:
         """The beat is accepted: elapsed starts anew from here."""
         self.last_ms = now_ms

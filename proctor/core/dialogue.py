@@ -40,6 +40,14 @@ class Dialogue:
             self.minute_ms, self.in_minute = now_ms, 0
         self.in_minute += 1
 
+    def allows(self, now_ms: int) -> bool:
+        """May one more beat come now and earn?"""
+        return self.in_minute < self.limit or (now_ms - self.minute_ms >= MINUTE_MS and self.limit > 0)
+
+    def told(self, nonce: str) -> bool:
+        """Is it the word that the newest ack carried?"""
+        return self._said_seq == self.seq and nonce == self._said
+
     @property
     def too_often(self) -> bool:
         return self.in_minute > self.limit

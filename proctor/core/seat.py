@@ -16,6 +16,7 @@ from proctor.core.inputs import Draw, Opening, Snapshot
 from proctor.core.intervals import edge, union
 from proctor.core.person import Person
 from proctor.core.policy import Policy
+from proctor.core.snapshot import decode_snapshot, encode_fields
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
 from proctor.core.wire import Beat
 
@@ -47,6 +48,8 @@ class Seat:
         "position_ms", "closed", "short_ms", "why", "state", "instruction_version", "takeovers", "score",
         "at_ms", "_opened", "_base", "_cap_told", "_flagged", "_ended_day", "reach_ms", "barred_ms",
     )  # fmt: skip
+
+    due_ms: int  # see `Session`
 
     def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int = 10_000) -> None:
         base = opening.base
@@ -138,9 +141,7 @@ class Seat:
         self.day, self.day_used_ms = new_day, new_used_ms
         return facts, elapsed_ms - before_ms
 
-    def _before_bar(
-        self, beat: Beat, claim: Spans, elapsed_ms: int, now_ms: int, cause: str
-    ) -> tuple[Fact, ...]:
+    def _before_bar(self, beat: Beat, claim: Spans, elapsed_ms: int, now_ms: int, cause: str) -> tuple[Fact, ...]:
         """What was played until a check was asked, or until we held playback, is earned; the beat only tells it."""
         elapsed_ms = min(elapsed_ms, self.barred_ms - self.credit.last_ms)
         self.barred_ms = 0
@@ -234,27 +235,28 @@ class Seat:
     # What others may know.
 
     def snapshot(self, now_ms: int) -> Snapshot:
-        """All that a reconnect needs; the caller clears `changed` when it is durable.
+        """All that a reconnect needs, as a value."""
+        return decode_snapshot(self.encoded(now_ms))
 
-        After `leave` a pending check stands frozen: its window waits for the socket to come back.
+    def encoded(self, now_ms: int) -> bytes:
+        """All that a reconnect needs, as bytes; the caller clears `changed` when it is durable.
+
+        After `leave` a pending check stands frozen: its window waits for the socket to come back. The values stand
+        in the order of `Snapshot`'s fields: made at every beat, a value that is only encoded would cost the most.
         """
         person = self.person
         offset_ms = person.offset_ms
         check = person.check
-        return Snapshot(
-            learner_id=self.learner_id, lesson_id=self.lesson_id, fence=self.fence, seq=self.seq,
-            at_redis_ms=self.at_ms + offset_ms, position_ms=self.position_ms, playing=self.credit.playing,
-            day=self.day, day_used_ms=self.day_used_ms, slack_ms=self.credit.slack_ms,
-            stretch=self.stretch.number, open_spans=self.stretch.spans,
-            open_from_redis_ms=self.stretch.began_ms + offset_ms, closed=self.closed,
-            check_number=person.number, decided_number=person.decided_number,
-            decided_passed=person.decided_passed, decided_redis_ms=person.decided_redis_ms,
-            credited_since_check_ms=person.since_ms, next_check_ms=person.next_ms,
-            pending=check.pending(now_ms, offset_ms, frozen=self.state == "left") if check else None,
-            checks_decided=person.decided_count, checks_missed=person.missed_count, score=self.score,
-            instruction_version=self.instruction_version, must_check=person.must, stopped=person.stopped,
-            due=person.due, takeovers=self.takeovers, reach_ms=self.reach_ms,
-        )  # fmt: skip
+        return encode_fields((
+            1, self.learner_id, self.lesson_id, self.fence, self.dialogue.seq, self.at_ms + offset_ms,
+            self.position_ms, self.credit.playing, self.day, self.day_used_ms, self.credit.slack_ms,
+            self.stretch.number, self.stretch.spans, self.stretch.began_ms + offset_ms, self.closed,
+            person.number, person.decided_number, person.decided_passed, person.decided_redis_ms, person.since_ms,
+            person.next_ms,
+            check.pending(now_ms, offset_ms, frozen=self.state == "left") if check else None,
+            person.decided_count, person.missed_count, self.score, self.instruction_version, person.must,
+            person.stopped, person.due, self.takeovers, self.reach_ms,
+        ))  # fmt: skip
 
     @property
     def total_ms(self) -> int:

@@ -30,6 +30,7 @@ from proctor.core.intervals import clip, normalise, subtract, total, union
 from proctor.core.person import FAR_MS
 from proctor.core.policy import Policy
 from proctor.core.seat import Seat, View
+from proctor.core.steady import goes_on
 from proctor.core.wire import Beat, Sheet
 
 __all__ = ["FAR_MS", "Session", "View"]
@@ -45,6 +46,8 @@ class Session(Seat):
     """One learner at one lesson under one fence. `due_ms`: engine time of the next `tick` that matters."""
 
     __slots__ = ()
+
+    _steady = goes_on
 
     def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int = 10_000) -> None:
         super().__init__(opening, policy, now_ms, draw, verdict_ms)
@@ -105,7 +108,7 @@ class Session(Seat):
 
     def beat(self, beat: Beat, now_ms: int) -> tuple[Fact, ...]:
         """One heartbeat: judge its claim, grant by the formula, close what it closes."""
-        if self.lost:
+        if self.lost or self._steady(beat, now_ms):
             return ()
         self.dialogue.count(now_ms)
         cause = f"beat:{beat.seq}"
@@ -183,15 +186,8 @@ class Session(Seat):
         state = CLOSING.get(beat.kind) or ("playing" if beat.playing else self.state)
         if state != self.state:
             self.state = state
-            facts += (
-                Presence(
-                    lesson_id=self.lesson_id,
-                    at_ms=now_ms,
-                    cause=cause,
-                    state=state,
-                    position_ms=self.position_ms,
-                ),
-            )
+            where = {"lesson_id": self.lesson_id, "position_ms": self.position_ms}
+            facts += (Presence(at_ms=now_ms, cause=cause, state=state, **where),)
         if not self.complete and self._is_complete():
             self.complete = True
             facts += self._close(cause, now_ms)

@@ -15,6 +15,11 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
     return _encoder.encode(snapshot)
 
 
+def encode_fields(values: tuple) -> bytes:
+    """The same bytes from the values of all fields, in their order."""
+    return _encoder.encode(values)
+
+
 def decode_snapshot(data: bytes) -> Snapshot:
     """The snapshot. Bytes that were never one are corruption: an AssertionError, not a learner's fault."""
     try:

@@ -39,6 +39,16 @@ class Stretch:
             if signal not in self.signals and len(self.signals) < SIGNALS_MAX:
                 self.signals += (signal,)
 
+    def extend(self, to_ms: int, elapsed_ms: int, frames: int) -> None:
+        """The steady beat: the open stretch only moves its end."""
+        spans = self.spans
+        self.spans = (*spans[:-1], (spans[-1][0], to_ms))
+        self.beats += 1
+        if elapsed_ms > self.gap_ms_max:
+            self.gap_ms_max = elapsed_ms
+        if frames > 0:
+            self.frames += frames
+
     def close(self, lesson_id: int, day: str, rule_version: str, now_ms: int, cause: str) -> Credited | None:
         """The fact of this stretch, if anything was granted; the next stretch has the next number."""
         if not self.spans:

@@ -28,7 +28,6 @@ from proctor.core.facts import (
     Stopped,
 )  # fmt: skip
 from proctor.core.session import Session
-from proctor.core.snapshot import encode_snapshot
 from proctor.errors import Unavailable
 from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
@@ -214,7 +213,7 @@ class Hub:
         )  # fmt: skip
         if session.changed:
             # Now, while all of it is in the processor's cache: a second later it costs five times as much.
-            learner.fresh = encode_snapshot(session.snapshot(now_ms))
+            learner.fresh = session.encoded(now_ms)
 
     def sheet(self, learner: Learner, frame: wire.Sheet) -> None:
         now_ms = self.clock.now_ms()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from proctor.core.snapshot import encode_snapshot
 from proctor.errors import Unavailable
 from proctor.live.learner import Learner
 from proctor.ports import Clock, Leases, LeaseSync
@@ -67,7 +66,7 @@ class LeaseKeeper:
         for one in learners:
             session = one.session
             # A lease that only wants renewal brings its snapshot, too: the store may have forgotten it.
-            data = one.fresh or encode_snapshot(session.snapshot(now_ms))
+            data = one.fresh or session.encoded(now_ms)
             session.changed, one.fresh = False, None
             self.bytes_max = max(self.bytes_max, len(data or b""))
             seqs.append(session.seq)
