@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from sqlalchemy import text
 
 from proctor.adapters import migrations  # loading it reads files: before any loop runs
 from proctor.adapters.memory import MemoryInbox, MemoryLeases
+from proctor.errors import Unavailable
+from proctor.ports import Message
 from tests.contract.conftest import db, sql_url
 from tests.world import NOW_MS, World, build
 
@@ -21,6 +26,27 @@ async def world(db) -> World:
 async def there(db) -> World:
     """Another institution, whose people must see nothing of the first."""
     return await build(db)
+
+
+class GoneInbox(MemoryInbox):
+    """Redis does not answer: nothing can be pushed."""
+
+    async def send_to_learner(self, learner_id: int, message: Message) -> None:
+        raise Unavailable("redis")
+
+
+async def in_line(db, count: int) -> None:
+    """Wait until so many transactions stand before a lock; SQLite does not say, and has one queue anyway."""
+    if db.is_sqlite:
+        await asyncio.sleep(0.05)
+        return
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with asyncio.timeout(10):
+        while True:
+            async with db.read() as conn:
+                if (await conn.execute(waiting)).scalar_one() >= count:
+                    return
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

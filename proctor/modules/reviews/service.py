@@ -6,6 +6,7 @@ asks the table, and carries the answer out. Nothing here is called for a learner
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from proctor.core import review
 from proctor.core.facts import Decided, Spans
 from proctor.core.inputs import Action, Instruction
 from proctor.core.intervals import normalise, subtract, total
-from proctor.errors import Refused
+from proctor.errors import Refused, Unavailable
 from proctor.modules.accounts.tables import institutions
 from proctor.modules.audit.service import append_audit
 from proctor.modules.reviews.queries import CaseDecision, case_spans, decisions_of
@@ -75,7 +76,7 @@ class Reviews:
         """
         _check_words(decision)
         async with self._db.write() as conn:
-            case = await _load(conn, institution_id, decision.case_id)
+            case = await _queued(conn, institution_id, decision.case_id)
             if case.kind == "appeal":
                 raise Refused("appeal_later")
             if case.version != decision.version:
@@ -95,16 +96,16 @@ class Reviews:
                 address=address,
             )
         # The push only makes it quick: a live session finds the version at its next seat update anyway.
-        for instruction in instructions:
-            message = InstructionReady(learner_id=case.learner_id, instruction=instruction)
-            await self._inbox.send_to_learner(case.learner_id, message)
+        with contextlib.suppress(Unavailable):
+            for instruction in instructions:
+                message = InstructionReady(learner_id=case.learner_id, instruction=instruction)
+                await self._inbox.send_to_learner(case.learner_id, message)
         return result
 
     async def _carry_out(
         self, conn, case, account_id: int, decision: Decision
     ) -> tuple[DecisionResult, list[Instruction]]:
         now_ms = self._now_ms()
-        await ledger.lock_seat(conn, case.learner_id)
         past = await decisions_of(conn, case.id)
         proposal = next((d for d in reversed(past) if d.action == "propose"), None)
         step = _step(case, account_id, decision, proposal, await review_persons(conn, case.institution_id))
@@ -190,6 +191,16 @@ class Reviews:
             decision_id=decision_id,
             now_ms=now_ms,
         )
+
+
+async def _queued(conn, institution_id: int, case_id: int):
+    """The case as it is when it is this writer's turn: another reviewer or the journal may have moved it meanwhile.
+
+    The seat first, as the journal does, so that nobody waits in a circle.
+    """
+    case = await _load(conn, institution_id, case_id)
+    await ledger.lock_seat(conn, case.learner_id)
+    return await _load(conn, institution_id, case_id)
 
 
 async def _load(conn, institution_id: int, case_id: int):
