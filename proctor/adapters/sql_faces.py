@@ -15,6 +15,7 @@ from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Refused
 from proctor.modules.privacy.tables import consents, enrolments, evidence
+from proctor.modules.study.ledger import lock_seat
 from proctor.modules.study.tables import bursts
 from proctor.ports import Evidence, FaceJob
 
@@ -68,9 +69,13 @@ class SqlFaces:
             blob, kind="enrolment", institution_id=job.institution_id, learner_id=job.learner_id
         )
         now_ms = time.time_ns() // 1_000_000
-        stored = await self._store_enrolment(job, template, model, evidence_id, blob, now_ms)
-        if not stored:
-            await self._blobs.delete(evidence_id)
+        stored = False
+        try:
+            stored = await self._store_enrolment(job, template, model, evidence_id, blob, now_ms)
+        finally:
+            if not stored:
+                # No register knows this picture: nothing else would ever delete it.
+                await self._blobs.delete(evidence_id)
         return stored
 
     async def _store_enrolment(
@@ -78,7 +83,9 @@ class SqlFaces:
     ) -> bool:
         async with self._db.write() as conn:
             known = select(enrolments.c.learner_id).where(enrolments.c.learner_id == job.learner_id)
-            # Consent may be withdrawn while the burst is judged: nothing of the face is kept then.
+            # Consent may be withdrawn while the burst is judged: nothing of the face is kept then. Who withdraws
+            # locks the seat as well, so this look holds until the enrolment stands.
+            await lock_seat(conn, job.learner_id)
             if not await _consented(conn, job.learner_id):
                 return False
             if (await conn.execute(known)).first() is not None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import numpy as np
 import pytest
 from sqlalchemy import insert, select, update
 
+from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.sql_faces import SqlFaces
 from proctor.modules.privacy import service as privacy
 from proctor.modules.privacy.tables import enrolments, evidence
 from proctor.modules.study.tables import instructions
+from proctor.ports import FaceJob
+from tests.modules.conftest import GoneInbox, in_line
 from tests.modules.studies import study
-from tests.world import NOW_MS, World
+from tests.world import NOW_MS, World, vault
 
 DAY_MS = 86_400_000
 
@@ -87,3 +94,39 @@ async def test_evidence_is_due_by_its_timer_and_that_of_a_case_by_its_age(world:
     async with world.db.read() as conn:
         row = (await conn.execute(select(evidence).where(evidence.c.id == free))).one()
     assert row.deleted_ms == NOW_MS + 2_000, "the register remembers that it was there"
+
+
+async def test_a_choice_stands_when_nobody_can_be_told_of_it_now(world: World, inbox) -> None:
+    await study(world.db, world)
+    await choose(world, inbox, "given")
+    await choose(world, GoneInbox(), "withdrawn")
+    async with world.db.read() as conn:
+        assert await privacy.newest_choice(conn, world.learner) == "withdrawn"
+
+
+@pytest.mark.parametrize("sql_url", ["postgresql"], indirect=True)
+async def test_no_face_is_kept_of_whoever_withdraws_while_it_is_stored(world: World, inbox, tmp_path) -> None:
+    """The enrolment has seen the consent and is not committed yet when the withdrawal comes."""
+    await study(world.db, world)
+    await choose(world, inbox, "given")
+    faces = SqlFaces(world.db, vault(), FileEvidence(tmp_path, b"e" * 32))
+    job = FaceJob(
+        check_id="c", try_number=1, learner_id=world.learner, institution_id=world.institution,
+        lesson_id=world.lesson, evidence_id="e" * 32, enrol=True, source="camera", accepted_redis_ms=NOW_MS,
+    )  # fmt: skip
+    row = {
+        "learner_id": world.learner, "model": "m", "template_sealed": b"t", "evidence_id": "", "source": "test",
+        "created_ms": NOW_MS,
+    }  # fmt: skip
+    async with world.db.engine.connect() as conn:
+        # A row under the same key that comes to nothing: the enrolment waits for it in the middle of its work.
+        await conn.execute(insert(enrolments).values(**row))
+        enrolling = asyncio.create_task(faces.enrol(job, np.zeros(128, "<f4"), "m", b"photo"))
+        await in_line(world.db, 1)
+        withdrawing = asyncio.create_task(choose(world, inbox, "withdrawn"))
+        _done, _waits = await asyncio.wait([withdrawing], timeout=0.3)
+        await conn.rollback()
+    await asyncio.gather(enrolling, withdrawing)
+    async with world.db.read() as conn:
+        mine = select(enrolments.c.model).where(enrolments.c.learner_id == world.learner)
+        assert (await conn.execute(mine)).all() == []

@@ -152,22 +152,25 @@ async def _queue(request: web.Request, ticket: CheckTicket, burst: Burst, redis_
         blob, kind="burst", institution_id=ticket.institution_id, learner_id=ticket.learner_id
     )
     now_ms = context.now_ms()
-    async with deps.db.write() as conn:
-        await privacy.register_evidence(
-            conn, evidence_id=evidence_id, institution_id=ticket.institution_id,
-            learner_id=ticket.learner_id, kind="burst", check_id=ticket.check_id,
-            sha256=hashlib.sha256(blob).hexdigest(), now_ms=now_ms,
-            delete_after_ms=now_ms + deps.settings.evidence_keep_ms,
+    queued = False
+    try:
+        async with deps.db.write() as conn:
+            await privacy.register_evidence(
+                conn, evidence_id=evidence_id, institution_id=ticket.institution_id,
+                learner_id=ticket.learner_id, kind="burst", check_id=ticket.check_id,
+                sha256=hashlib.sha256(blob).hexdigest(), now_ms=now_ms,
+                delete_after_ms=now_ms + deps.settings.evidence_keep_ms,
+            )  # fmt: skip
+        queued = await deps.jobs.put(
+            FaceJob(
+                check_id=ticket.check_id, try_number=ticket.try_number, learner_id=ticket.learner_id,
+                institution_id=ticket.institution_id, lesson_id=ticket.lesson_id, evidence_id=evidence_id,
+                enrol=ticket.enrol, source=burst.source, accepted_redis_ms=redis_ms,
+            )
         )  # fmt: skip
-    queued = await deps.jobs.put(
-        FaceJob(
-            check_id=ticket.check_id, try_number=ticket.try_number, learner_id=ticket.learner_id,
-            institution_id=ticket.institution_id, lesson_id=ticket.lesson_id, evidence_id=evidence_id,
-            enrol=ticket.enrol, source=burst.source, accepted_redis_ms=redis_ms,
-        )
-    )  # fmt: skip
-    if not queued:
-        # The register's timer deletes its row; the pictures themselves go now.
-        await deps.evidence.delete(evidence_id)
-        return False
-    return True
+    finally:
+        if not queued:
+            # The pictures go now, also when the register does not know them: nothing else would ever delete them.
+            # A row that it has is ended by its timer.
+            await deps.evidence.delete(evidence_id)
+    return queued

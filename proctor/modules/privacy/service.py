@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
+from proctor.errors import Unavailable
 from proctor.modules.audit.service import append_audit
 from proctor.modules.privacy.tables import consents, enrolments, evidence
-from proctor.modules.study.ledger import next_instruction
+from proctor.modules.study.ledger import lock_seat, next_instruction
 from proctor.modules.study.tables import bursts
 from proctor.ports import Database, Inbox, InstructionReady
 
@@ -58,10 +60,15 @@ async def choose(
     notice_sha256: str, now_ms: int, address: str = "",
 ) -> None:  # fmt: skip
     """Record a choice. Refusing or withdrawing deletes the template at once and lets every picture go that no
-    case needs; a running session learns of it as an instruction. Choosing the same again changes nothing."""
+    case needs; a running session learns of it as an instruction. Choosing the same again changes nothing.
+
+    The seat is locked first: an enrolment that is stored at this moment comes before the choice, and is deleted by
+    it, or comes after it and finds no consent.
+    """
     assert choice in ("given", "refused", "withdrawn")
     instruction = None
     async with db.write() as conn:
+        await lock_seat(conn, learner_id)
         before = await newest_choice(conn, learner_id)
         if before == choice:
             return
@@ -81,9 +88,11 @@ async def choose(
             object=f"account:{learner_id}", detail={"notice": notice_version}, address=address,
         )  # fmt: skip
     if instruction is not None and instruction.version:
-        await inbox.send_to_learner(
-            learner_id, InstructionReady(learner_id=learner_id, instruction=instruction)
-        )
+        # The choice stands. Without Redis the session finds the instruction at its next seat update.
+        with contextlib.suppress(Unavailable):
+            await inbox.send_to_learner(
+                learner_id, InstructionReady(learner_id=learner_id, instruction=instruction)
+            )
 
 
 async def _forget_face(conn, learner_id: int, now_ms: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
+from proctor.errors import Unavailable
 from proctor.gateway.tickets import MediaToken
 from proctor.modules.privacy import service as privacy
 from proctor.ports import CheckTicket
@@ -118,3 +119,17 @@ async def test_without_consent_no_picture_is_taken_whatever_the_ticket(site: Sit
     before = site.files()
     assert await post(site, form(JPEG), ticket) == (403, "no_consent")
     assert site.files() == before
+
+
+async def test_a_picture_that_the_register_does_not_know_is_not_kept(site: Site, monkeypatch) -> None:
+    """SQL went away between the file and its row: without a row no timer would ever delete it."""
+    ticket, before = await opened(site), site.files()
+
+    async def gone(*_given, **_more) -> None:
+        raise Unavailable("sql")
+
+    monkeypatch.setattr(privacy, "register_evidence", gone)
+    assert await post(site, form(JPEG), ticket) == (202, "")
+    assert site.files() == before
+    verdict = await site.deps.checks.verdict("c-one", 1)
+    assert verdict is not None and verdict.outcome is Outcome.OUR_FAULT, "and it costs the learner nothing"
