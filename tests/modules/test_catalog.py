@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -9,7 +11,9 @@ from proctor.errors import Refused
 from proctor.modules.audit.tables import audit
 from proctor.modules.catalog import queries, service
 from proctor.modules.catalog.rules import Standing, standing
+from proctor.modules.study.ledger import lock_seat
 from proctor.modules.study.tables import instructions, seats
+from tests.modules.conftest import in_line
 from tests.modules.studies import study
 from tests.world import NOW_MS, World
 
@@ -50,6 +54,19 @@ async def test_taking_a_lesson_down_tells_whoever_sits_in_it_once(world: World, 
         assert (await conn.execute(rows)).scalars().all() == ["cli:lesson:taken_down"]
     with pytest.raises(Refused, match="no_lesson"):
         await service.take_down(world.db, inbox, lesson_id=999_999, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize("sql_url", ["postgresql"], indirect=True)
+async def test_taking_down_and_a_journal_never_wait_for_each_other_in_a_circle(world: World, inbox) -> None:
+    first, second = sorted((world.learner, world.other_learner))
+    await study(world.db, world, second)
+    await study(world.db, world, first)  # stands behind the other one in the table
+    async with world.db.write() as journal:
+        await lock_seat(journal, first)
+        down = asyncio.create_task(service.take_down(world.db, inbox, lesson_id=world.lesson, now_ms=NOW_MS))
+        await in_line(world.db, 1)
+        await lock_seat(journal, second)
+    assert await down == 2
 
 
 async def test_a_lesson_is_found_by_its_own_learners_only(world: World, there: World) -> None:

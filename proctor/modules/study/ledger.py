@@ -158,6 +158,10 @@ async def next_instruction(
 
 async def instruct_seats(conn, *, lesson_id: int, action: Action, now_ms: int) -> list[tuple[int, Instruction]]:
     """The same instruction for everybody whose seat is in this lesson: (learner, instruction), each versioned."""
+    # Locked in key order as the journal locks them: an update alone takes rows as it meets them, and the two could
+    # wait for each other in a circle.
+    here = select(seats.c.learner_id).where(seats.c.lesson_id == lesson_id).order_by(seats.c.learner_id)
+    await conn.execute(here.with_for_update())
     raised = (
         update(seats)
         .where(seats.c.lesson_id == lesson_id)
