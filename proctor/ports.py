@@ -174,13 +174,18 @@ class SeatRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeatWrite(msgspec.Struct, frozen=True, kw_only=True):
-    """What one session adds: its facts in order, and the seat state after them (None: unchanged)."""
+    """What one session adds: its facts in order, and the encoded seat state after them (None: unchanged).
+
+    `position_ms`: where the learner is in the lesson, for "continue"; None says nothing of it. `at_ms`: of the state.
+    """
 
     learner_id: int
     lesson_id: int
     fence: int
     facts: tuple[Fact, ...]
-    state: Snapshot | None
+    state: bytes | None
+    at_ms: int = 0
+    position_ms: int | None = None
 
 
 class SeatWritten(msgspec.Struct, frozen=True, kw_only=True):

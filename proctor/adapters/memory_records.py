@@ -170,7 +170,7 @@ class MemoryRecords:
                 answers[index] = SeatWritten(matched=False, instruction_version=0)
                 continue
             if item.state is not None:
-                seat.state, seat.lesson_id = encode_snapshot(item.state), item.lesson_id
+                seat.state, seat.lesson_id = item.state, item.lesson_id
             answers[index] = SeatWritten(matched=True, instruction_version=seat.instruction_version)
             matched.append(item)
         for item in matched:

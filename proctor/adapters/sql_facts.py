@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select, update
 
 from proctor.core.facts import CheckDecided, CheckIssued, CheckTried, CheckUndecided, Completed, Fact, Outcome
-from proctor.core.inputs import Snapshot
 from proctor.modules.accounts.tables import accounts
 from proctor.modules.privacy.tables import evidence
 from proctor.modules.reviews.rules import CaseCall, case_of
 from proctor.modules.reviews.tables import case_causes, cases
 from proctor.modules.schema import upsert
 from proctor.modules.study.tables import checks, lesson_states
+from proctor.ports import SeatWrite
 
 
 async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
@@ -81,15 +81,17 @@ async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_m
     await conn.execute(insert(case_causes).values(**cause))
 
 
-async def touch_lessons(conn, states: Sequence[tuple[int, Snapshot]]) -> None:
-    """Where learners are, from their seats' states (learner, state): one statement for all of them."""
-    # Two states of one learner and lesson in one group: the later one says where the learner is.
+async def touch_lessons(conn, items: Sequence[SeatWrite]) -> None:
+    """Where learners are, for "continue": one statement for all of them. A state alone does not move it: the seat
+    row has the position of an open stretch, and something happens in every lesson that is opened or left."""
+    # Two items of one learner and lesson in one group: the later one says where the learner is.
     rows = {
-        (learner_id, state.lesson_id): {
-            "learner_id": learner_id, "lesson_id": state.lesson_id, "first_ms": state.at_redis_ms,
-            "last_ms": state.at_redis_ms, "position_ms": state.position_ms,
+        (item.learner_id, item.lesson_id): {
+            "learner_id": item.learner_id, "lesson_id": item.lesson_id, "first_ms": item.facts[-1].at_ms,
+            "last_ms": item.facts[-1].at_ms, "position_ms": item.position_ms,
         }
-        for learner_id, state in states
+        for item in items
+        if item.position_ms is not None
     }  # fmt: skip
     if rows:
         statement = upsert(conn.dialect.name, lesson_states, "last_ms", "position_ms")

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
-from proctor.adapters.sql_database import SqlDatabase
+from proctor.adapters.sql_database import SqlDatabase, run_rows
 from proctor.adapters.sql_opening import Openings
 from proctor.adapters.sql_store import read_coverages, store_items
 from proctor.core.facts import CheckDecided, Spans
 from proctor.core.inputs import Instruction, Totals
-from proctor.core.snapshot import encode_snapshot
 from proctor.modules.schema import Key, Ms
 from proctor.modules.study.tables import instructions, seats
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite, SeatWritten
@@ -102,13 +101,12 @@ async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tupl
     rows = [
         {
             "seat": item.learner_id, "seat_fence": item.fence,
-            "seat_ms": item.facts[-1].at_ms if item.facts else item.state.at_redis_ms if item.state else 0,
-            "seat_state": encode_snapshot(item.state) if item.state is not None else None,
+            "seat_ms": item.facts[-1].at_ms if item.facts else item.at_ms, "seat_state": item.state,
             "seat_lesson": item.lesson_id if item.state is not None else None,
         }
         for item in items
     ]  # fmt: skip
-    await conn.execute(_GUARD, rows)
+    await run_rows(conn, _GUARD, rows)
     numbers = seats.c.instruction_version, seats.c.stored_stretch, seats.c.decided_number
     columns = seats.c.learner_id, seats.c.fence, *numbers
     read = select(*columns).where(seats.c.learner_id.in_([item.learner_id for item in items]))

@@ -26,6 +26,9 @@ async def store_items(conn, items: Sequence[SeatWrite], stored: dict[int, int]) 
     of them each on its own. `stored`: the newest stored stretch by learner; it moves.
     """
     batch = _Batch(conn, stored)
+    items = [item for item in items if item.facts]
+    if not items:
+        return
     await batch.look((item.learner_id, fact.lesson_id) for item in items for fact in item.facts if _pays(fact))
     for item in items:
         for fact in coalesce(item.facts):
@@ -33,7 +36,7 @@ async def store_items(conn, items: Sequence[SeatWrite], stored: dict[int, int]) 
                 await batch.add(item, fact)
     await batch.finish()
     # Where each learner is, for "continue".
-    await touch_lessons(conn, [(item.learner_id, item.state) for item in items if item.state is not None])
+    await touch_lessons(conn, items)
 
 
 class _Batch:

@@ -211,7 +211,7 @@ class Hub:
                 complete=view.complete, short_ms=view.short_ms,
             )
         )  # fmt: skip
-        if session.changed:
+        if session.changed and session.person.check is None:
             # Now, while all of it is in the processor's cache: a second later it costs five times as much.
             learner.fresh = session.encoded(now_ms)
 

@@ -153,13 +153,17 @@ class Journal:
         session = waiting.learner.session
         now_ms = self._clock.now_ms()
         facts = tuple(waiting.facts)
-        state = session.snapshot(now_ms) if waiting.state else None
-        if state is not None:
+        state = None
+        if waiting.state:
+            state = waiting.learner.fresh or session.encoded(now_ms)
             waiting.learner.state_ms = now_ms
         item = SeatWrite(
-            learner_id=session.learner_id, lesson_id=session.lesson_id, fence=session.fence, facts=facts, state=state
-        )
-        stretch = max((fact.stretch for fact in facts if isinstance(fact, Credited)), default=0)
+            learner_id=session.learner_id, lesson_id=session.lesson_id, fence=session.fence, facts=facts, state=state,
+            at_ms=self._clock.redis_ms(now_ms), position_ms=session.position_ms if facts else None,
+        )  # fmt: skip
+        stretch = 0
+        if facts:
+            stretch = max((fact.stretch for fact in facts if isinstance(fact, Credited)), default=0)
         return _Sent(waiting, item, session.seq if state is not None else 0, stretch)
 
     def _forget(self, sent: _Sent) -> None:

@@ -67,7 +67,7 @@ class Learner:
         self.handover_ms = 0  # when the seat is given up with or without a last beat; 0: nobody asked
         self.handover_kind = ""
         self.enrolled_now = False
-        self.fresh: bytes | None = None  # the encoded snapshot, as long as nothing has changed since
+        self.fresh: bytes | None = None  # the encoded snapshot, until the session is given something
         self.alarm_ms = FAR_MS  # see `alarms`
         self.over = False  # left or lost: nothing more happens here
 

@@ -67,7 +67,7 @@ class LeaseKeeper:
             session = one.session
             # A lease that only wants renewal brings its snapshot, too: the store may have forgotten it.
             data = one.fresh or session.encoded(now_ms)
-            session.changed, one.fresh = False, None
+            session.changed = False
             self.bytes_max = max(self.bytes_max, len(data or b""))
             seqs.append(session.seq)
             items.append(

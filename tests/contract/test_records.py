@@ -17,6 +17,7 @@ from proctor.core.facts import (
     Spans,
 )  # fmt: skip
 from proctor.core.inputs import Snapshot
+from proctor.core.snapshot import encode_snapshot
 from proctor.modules.accounts.tables import accounts, institutions
 from proctor.modules.reviews.tables import case_causes, cases
 from proctor.modules.study import ledger, queries
@@ -51,7 +52,11 @@ def decided(world: World, number: int, outcome: Outcome, *, review: bool = False
 
 
 def write(world: World, fence: int, *given, state: Snapshot | None = None) -> SeatWrite:
-    return SeatWrite(learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given), state=state)
+    return SeatWrite(
+        learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given),
+        state=encode_snapshot(state) if state else None, at_ms=state.at_redis_ms if state else 0,
+        position_ms=state.position_ms if state else None,
+    )  # fmt: skip
 
 
 def snapshot(world: World, fence: int, seq: int, **changes) -> Snapshot:
