@@ -253,3 +253,36 @@ test('the beat of a pause counts what was played before it', () => {
   world.ack(2, { total_ms: 2000, counting: false });
   assert.deepEqual(world.client.covered, [[0, 2000]]);
 });
+
+test('what was played while a resume was under way is played again, also when it was paused meanwhile', () => {
+  // Going on behind it would be a seek ahead: nothing counted any more, to the end of the lesson.
+  const world = createWorld();
+  world.open();
+  world.ack(1);
+  world.pass(4000);
+  world.client.socketClosed(world.now, 1006);
+  world.pass(1000);
+  world.client.socketOpened(world.now);
+  const resume = world.take('resume')[0];
+  world.pass(2000);
+  world.client.presenceChanged(world.now, { focused: false });
+  assert.equal(world.rolling, false);
+  world.client.frame(world.now, welcome({ fence: 8 }));
+  assert.equal(world.pos, resume.pos);
+  assert.ok(resume.pos >= 4000 && resume.pos < 6000);
+});
+
+test('who moved while a resume was under way stays where they went', () => {
+  const world = createWorld();
+  world.open();
+  world.ack(1);
+  world.pass(4000);
+  world.client.socketClosed(world.now, 1006);
+  world.pass(1000);
+  world.client.socketOpened(world.now);
+  world.pass(1000);
+  world.pos = 500;
+  world.client.seeked(world.now, 500);
+  world.client.frame(world.now, welcome({ fence: 8 }));
+  assert.equal(world.pos, 500);
+});

@@ -91,7 +91,7 @@ class Client(Playback):
             self._move_to(now, 0 if frame["pos"] >= frame["duration_ms"] - REPLAY_REST_MS else frame["pos"])
         elif restored:
             self._move_to(now, restored["pos"])
-        elif self.playing and self.resumed_at >= 0:
+        elif self.resumed_at >= 0:
             self._move_to(now, self.resumed_at)
         self.resumed_at = -1
 

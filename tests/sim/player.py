@@ -362,6 +362,7 @@ class Playback(Line):
 
     def seeked(self, now, pos):
         running = self.collector.running
+        self.resumed_at = -1
         self.ended = False
         self.collector.close()
         if self.state == "live":

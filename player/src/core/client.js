@@ -127,8 +127,9 @@ export class Client extends Playback {
     this.restored = null;
     if (started) this._moveTo(now, frame.pos >= frame.duration_ms - REPLAY_REST_MS ? 0 : frame.pos);
     else if (restored) this._moveTo(now, restored.pos);
-    // What was played between the resume frame and now has no elapsed time: it is played once more.
-    else if (this.playing && this.resumedAt >= 0) this._moveTo(now, this.resumedAt);
+    // What was played between the resume frame and now has no elapsed time: it is played once more, also when it
+    // was paused meanwhile. Going on behind it would be a seek ahead, and nothing would count any more.
+    else if (this.resumedAt >= 0) this._moveTo(now, this.resumedAt);
     this.resumedAt = -1;
   }
 

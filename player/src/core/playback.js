@@ -93,6 +93,7 @@ export class Playback extends Line {
    */
   seeked(now, pos) {
     const running = this.collector.running;
+    this.resumedAt = -1;
     this.ended = false;
     this.collector.close();
     if (this.state === 'live') this.tell(now, 'seek', pos);
