@@ -14,6 +14,7 @@ from typing import Any
 from proctor.core import facts as f
 from tests.sim.bits import bits, text
 from tests.sim.books import Book, Chunk, Watch
+from tests.sim.losses import FOR_EVER_MS
 
 GAP_MS = 30_000
 SLACK_MS = 10_000
@@ -39,6 +40,7 @@ class Auditor:
         self.watches: dict[int, Watch] = {}
         self.accepted_at: dict[tuple[str, int], int] = {}
         self.truth: dict[tuple[str, int], str] = {}
+        self.heard_ms: dict[int, int] = defaultdict(int)  # when the newest beat of a learner was accepted
         self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
 
     def fail(self, law: str, detail: str) -> None:
@@ -92,14 +94,17 @@ class Auditor:
         watch.pending = session.person.check.check_id if session.person.check else ""
         book.beats[session.fence, 0] = (now, False)
         book.seated(watch.pending)
+        base = opening.base
+        accepted, playing = book.beats.get((base.fence, base.seq), (now, False)) if base else (now, False)
+        if not playing:
+            # Nobody had said, durably, that something plays: what was played since then is worth nothing.
+            self.world.losses.stood("play_unheard", opening.learner_id, accepted if base else 0, now + 1_000)
         granted = bits(session.credit.covered) & ~bits(opening.covered)
         if resume is not None:
             for span in sorted(resume.spans):
                 book.reached(session.lesson_id, span, SEEK_MS)
         if not granted:
             return
-        base = opening.base
-        accepted, playing = book.beats.get((base.fence, base.seq), (now, False)) if base else (now, False)
         # A seat reckons in the Redis TIME that it heard when its opening began.
         since = min(accepted, book.began.get(base.fence, accepted)) if base else now
         most = min(GAP_MS, now - accepted + TRAVEL_MS + self.world.unsure_ms(since))
@@ -123,6 +128,7 @@ class Auditor:
         if granted:
             self._grant_laws(watch, book, frame, granted, accepted, elapsed, before)
         if accepted:
+            self.heard_ms[session.learner_id] = now
             if frame.span:
                 book.reached(session.lesson_id, frame.span, SEEK_MS)
             left = elapsed + watch.slack_ms - granted.bit_count()
@@ -191,6 +197,8 @@ class Auditor:
     def _facts(self, learner, facts) -> None:
         watch, book = self._watch(learner), self.books[learner.session.learner_id]
         world, session = self.world, learner.session
+        if session.fence < book.fence:
+            book = Book()  # a seat that somebody else has: what it says is refused, and binds nobody
         for fact in facts:
             kind = type(fact).__name__
             world.count(kind)
@@ -205,19 +213,28 @@ class Auditor:
                 book.asked(fact.check_id)
                 self.issued[fact.check_id] = (world.loop.now_ms, world.redis.losses)
                 world.count(f"check_{fact.kind}")
+                world.losses.begins("check_on_the_way", session.learner_id)
             elif isinstance(fact, f.CheckDecided):
                 watch.pending = ""
                 book.decided(fact.outcome, world.loop.now_ms)
+                if fact.outcome in ("passed", "unclear"):
+                    world.losses.ends("check_on_the_way", session.learner_id)
                 self._outcome(fact, session.learner_id)
                 world.count(f"outcome_{fact.outcome}")
             elif isinstance(fact, f.CheckUndecided):
                 watch.pending = book.open_check = ""
+                world.losses.ends("check_on_the_way", session.learner_id)
                 book.owes(f"{fact.check_id} {fact.why}")
                 world.count(f"undecided_{fact.why}")
             elif isinstance(fact, f.Refused):
                 world.count(f"refused_{fact.reason}")
             elif isinstance(fact, f.Closed | f.Held):
                 world.count(f"{kind}_{fact.why}")
+                if kind == "Held":
+                    turn = world.losses.ends if fact.over else world.losses.begins
+                    turn("check_on_the_way", session.learner_id)
+            elif isinstance(fact, f.CapReached):
+                world.losses.stood("daily_cap", session.learner_id, world.loop.now_ms - GAP_MS, FOR_EVER_MS)
             elif isinstance(fact, f.Flagged):
                 world.count(f"flag_{fact.flag}")
                 self._flag(fact, session.learner_id)

@@ -42,6 +42,7 @@ class Faults:
             for person in world.people:
                 for wire in getattr(person, "wires", []):
                     wire.jitter_p = 0.03
+            world.losses.begins("late_line", 0)
         if "redis_flaky" in self.kinds:
             world.redis.fail_p, world.redis.lie_p = 0.02, 0.02
         if "sql_flaky" in self.kinds:
@@ -66,6 +67,7 @@ class Faults:
             store.stalled_until_ms = 0
         world.redis.inbox_faults = (0.0, 0.0, 0.0)
         world.web.lost_p = 0.0
+        world.losses.ends("late_line", 0, 15_000)
         world.web.restart()
         for process in world.processes():
             if process.frozen:

@@ -11,6 +11,7 @@ import asyncio
 from proctor.core import review
 from proctor.errors import Unavailable
 from proctor.ports import InstructionReady
+from tests.sim.losses import FOR_EVER_MS, GAP_MS, TRAVEL_MS
 from tests.sim.stores import RedisDoor
 
 EVERY_S = 12.0
@@ -156,6 +157,10 @@ class Office:
             world.trace("instructed", learner, action)
             directory = world.sql.records.directory
             lesson_id = 0
+            if action in ("blocked", "login_ended"):
+                world.losses.stood("ended", learner, world.loop.now_ms - GAP_MS, FOR_EVER_MS)
+            elif action == "take_down":
+                world.losses.stood("ended", 0, world.loop.now_ms - TRAVEL_MS, FOR_EVER_MS)
             if action == "consent_withdrawn":
                 directory.accounts[learner].face_consent = False
             elif action == "blocked":

@@ -24,7 +24,7 @@ class Film:
         self.playing = False
         self.stalled_until_ms = 0
         self.since_ms = 0
-        self.played: list[tuple[int, int]] = []  # the truth
+        self.played: list[tuple[int, int, int]] = []  # the truth: from, to, true time of the end
 
     def look(self) -> int:
         now_ms = self.loop.now_ms
@@ -32,7 +32,7 @@ class Film:
             from_ms = max(self.since_ms, min(self.stalled_until_ms, now_ms))
             to_ms = min(self.position_ms + max(0, now_ms - from_ms), self.duration_ms)
             if to_ms > self.position_ms:
-                self.played.append((self.position_ms, to_ms))
+                self.played.append((self.position_ms, to_ms, from_ms + to_ms - self.position_ms))
                 self.frames += (to_ms - self.position_ms) // 40 + 1
                 self.position_ms = to_ms
         self.since_ms = now_ms
@@ -65,6 +65,7 @@ class Page:
         self.checking = Check(self)
         self.socket: Socket | None = None
         self.saved = None
+        self.saved_ms = 0
         self.gone = False
         self.asleep = False
         self._number = 0
@@ -182,12 +183,13 @@ class Page:
 
     def pause(self) -> None:
         self.film.pause()
+        self.who.losses.ends("check_on_the_way", self.who.learner_id)
 
     def seek(self, ms: int) -> None:
         self.film.seek(ms)
 
     def save(self, saved) -> None:
-        self.saved = saved
+        self.saved, self.saved_ms = saved, self.now()
 
     def check(self, push) -> None:
         self.checking.pending(self.now(), push)
@@ -229,9 +231,23 @@ class Page:
 
     # What happens to a page.
 
+    def healthy(self) -> bool:
+        """Does the gateway hear what this page says now?"""
+        socket = self.socket
+        ways = socket is not None and not (socket.client_gone or socket.server_gone or socket.broken)
+        return ways and not self.wire.offline and self.client.state == "live" and socket.gateway.process.runs
+
+    def left(self) -> None:
+        """The learner goes away from this page: with a dead line, its last words are not heard."""
+        if not self.healthy():
+            since_ms = self.world.auditor.heard_ms[self.who.learner_id]
+            self.who.losses.stood("left_unheard", self.who.learner_id, since_ms - 1_000, self.now() + 1_000)
+
     def reload(self) -> Page:
         """The page is loaded anew, after a crash or by hand: only what was saved survives."""
         saved, playing = self.saved, self.client.playing
+        # What is saved was seen at the tick before.
+        self.who.losses.stood("page_crash", self.who.learner_id, self.saved_ms - TICK_MS - 50, self.now())
         self.film.pause()
         self.vanish()
         page = Page(self.world, self.who, self.device_id, self.page_id, self.kind, self.wire, self.lesson_id)

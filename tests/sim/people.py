@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sim.bits import bits
 from tests.sim.loop import MS
+from tests.sim.losses import GAP_MS
 from tests.sim.network import Wire
 from tests.sim.page import Page
 from tests.sim.player import first_gap
@@ -28,6 +29,8 @@ class Honest:
         self.device = 0
         self.lesson_id = min(world.lessons)
         self.truth: dict[int, int] = dict.fromkeys(world.lessons, 0)
+        self.segments: list[tuple[int, int, int, int]] = []  # lesson, from, to, true time of the end
+        self.losses = world.losses
         self.pages: dict[int, Page] = {}
         self.pages_made = 0
         self.calm = False  # faults are over: no more moves, every check answered
@@ -49,6 +52,7 @@ class Honest:
         if page is not None and not page.gone and page.lesson_id == self.lesson_id:
             return page
         if page is not None and not page.gone:
+            page.left()
             page.client.bye(self.world.loop.now_ms, "left")
             page.vanish()
         self.pages_made += 1
@@ -63,6 +67,7 @@ class Honest:
     def keep_truth(self, page: Page) -> None:
         page.film.look()
         self.truth[page.lesson_id] |= bits(page.film.played)
+        self.segments += [(page.lesson_id, *segment) for segment in page.film.played]
         page.film.played = []
 
     def played(self, lesson_id: int) -> int:
@@ -119,6 +124,7 @@ class Honest:
 
     def _hole(self, page, now) -> None:
         page.wire.hole_until_ms = now + int(self.random.random() * 9_000)
+        self.losses.stood("late_line", self.learner_id, now - 15_000, page.wire.hole_until_ms + GAP_MS)
 
     def _offline(self, page, _now) -> None:
         page.wire.offline = True
@@ -140,11 +146,22 @@ class Honest:
         page.film.pause()
         self._later(2_000 + self.random.random() * 70_000, page.wake)
 
-    def _switch(self, _page, now) -> None:
+    def _switch(self, page, now) -> None:
+        page.left()
+        if page.film.playing:
+            self.losses.begins("other_device", self.learner_id)
+            self._watch_old(page)
         if self.world.policy.second_device == "first":
             self.pages[self.device].client.bye(now, "left")  # the first one keeps the seat until it is left
         self.device = 1 - self.device
         self._page(self.device).client.press(now)
+
+    def _watch_old(self, page) -> None:
+        """Until the device that was left stands still, or is the one in use again."""
+        if page.film.playing and not page.gone and page is not self.pages.get(self.device):
+            self._later(200, self._watch_old, page)
+        else:
+            self.losses.ends("other_device", self.learner_id)
 
     # At every tick of a page.
 
@@ -232,5 +249,6 @@ class Honest:
         self.left = True
         for page in self.pages.values():
             if not page.gone:
+                page.left()
                 page.client.bye(self.world.loop.now_ms, "left")
                 page.vanish()

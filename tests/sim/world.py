@@ -24,6 +24,7 @@ from tests.sim import cheats, faults, people
 from tests.sim.auditor import Auditor
 from tests.sim.dice import seeded
 from tests.sim.loop import Loop
+from tests.sim.losses import GAP_MS, Losses
 from tests.sim.office import RARE, Office
 from tests.sim.processes import GatewayProcess, HostTime, Web, WorkerProcess
 from tests.sim.settling import settle
@@ -51,6 +52,7 @@ class World:
         self._draw()
         self.redis = Redis(self.loop, self.random, self.count, self.epoch_ms)
         self.sql = Sql(self.loop, self.random, self.count, self.policy_json)
+        self.losses = Losses(lambda: self.loop.now_ms)
         self.auditor = Auditor(self)
         self.loop.set_exception_handler(self._failed)
         self.sql.opened, self.sql.wrote = self.auditor.opened, self.auditor.wrote
@@ -117,7 +119,9 @@ class World:
         return [f"{line[0]:>7} " + " ".join(map(str, line[1:])) for line in list(self.tail)[-most:]]
 
     def stepped(self, ms: int) -> None:
-        self.steps.append((self.loop.now_ms, abs(ms)))
+        now_ms = self.loop.now_ms
+        self.steps.append((now_ms, abs(ms)))
+        self.losses.stood("clock_step", 0, now_ms - GAP_MS - abs(ms), now_ms + GAP_MS)
 
     def unsure_ms(self, since_ms: int) -> int:
         """How much a clock may have lied since then: one gap at most for each step."""
