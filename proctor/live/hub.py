@@ -7,7 +7,6 @@ call: no task, no timer, no store on the way.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 
@@ -33,15 +32,13 @@ from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
 from proctor.live.instructions import Instructions
 from proctor.live.journal import Journal
-from proctor.live.learner import Claim, Learner, Link, draw
+from proctor.live.learner import Claim, Learner, Link, draw, first_beat_ms
 from proctor.live.leases import LeaseKeeper
 from proctor.live.opening import Closing, Opened, Opener
 from proctor.ports import Checks, CheckTicket, Clock, Inbox, Leases, Nodes, Records, SeatWritten
 from proctor.settings import Settings
 
 log = structlog.get_logger("hub")
-
-FIRST_BEAT_MS_MIN = 1_000
 
 
 class Hub:
@@ -92,7 +89,7 @@ class Hub:
         await self._replace(claim)
         resume = hello if isinstance(hello, wire.Resume) else None
         try:
-            answer = await self.opener.open(claim, resume.fence if resume else None)
+            answer = self._first(claim, await self.opener.open(claim, resume.fence if resume else None))
         except Unavailable as gone:
             log.warning("open_unavailable", port=gone.port)
             link.close(errors.CLOSE_UNAVAILABLE, "unavailable")
@@ -112,6 +109,15 @@ class Hub:
         if old is not None and (old.claim.device_id, old.claim.page_id) == (claim.device_id, claim.page_id):
             await self.finish(old, "disconnected", release=False)
             old.link.close(errors.CLOSE_REPLACED, "replaced")
+
+    def _first(self, claim: Claim, answer: Opened | Closing) -> Opened | Closing:
+        """A younger dial of this learner may have been quicker: its seat stands, this one is over before it began."""
+        newer = self.learners.get(claim.learner_id)
+        if isinstance(answer, Closing) or newer is None or newer.session.fence < answer.opening.fence:
+            return answer
+        at_ms = self.clock.redis_ms(self.clock.now_ms())
+        kind = newer.claim.device_kind
+        return Closing(code=errors.CLOSE_TAKEN_OVER, why="taken_over", device=kind, at_ms=at_ms)
 
     def _seat(self, claim: Claim, link: Link, opened: Opened, resume: wire.Resume | None) -> Learner:
         now_ms = self.clock.now_ms()
@@ -158,7 +164,7 @@ class Hub:
                 token=self._mint_resume(learner.claim, session.class_id, session.fence), lesson=session.lesson_id,
                 duration_ms=session.duration_ms, pos=session.position_ms, covered=session.credit.covered,
                 total_ms=view.total_ms, final_ms=view.final_ms, day_ms=view.day_ms, cap_ms=policy.daily_cap_ms,
-                beat_ms=policy.beat_ms, first_beat_ms=self._first_beat_ms(policy.beat_ms),
+                beat_ms=policy.beat_ms, first_beat_ms=first_beat_ms(policy.beat_ms),
                 nudge_ms=policy.durable_nudge_ms, pause_ms=policy.durable_pause_ms,
                 rate_max=policy.rate_max_permille, earns=not why, why=why,
                 settled_ms=opened.seat.settled_ms + view.total_ms - counted_before_ms, check=push,
@@ -178,12 +184,6 @@ class Hub:
             self.emit(learner, (Stopped(lesson_id=session.lesson_id, at_ms=self.clock.now_ms(), cause="open"),))
         elif session.held:
             learner.link.send(wire.Hold(why="journal_full"))
-
-    @staticmethod
-    def _first_beat_ms(beat_ms: int) -> int:
-        """Only the start phase is jittered: after a storm the beats of many learners stay spread."""
-        low = min(FIRST_BEAT_MS_MIN, beat_ms)
-        return low + secrets.randbelow(max(1, beat_ms - low))
 
     # Frames.
 

@@ -13,6 +13,8 @@ from proctor.core.session import Session
 from proctor.core.wire import ServerFrame
 from proctor.ports import Holder
 
+FIRST_BEAT_MS_MIN = 1_000
+
 
 class Link(Protocol):
     """The socket as the running half sees it. Neither method waits or raises."""
@@ -75,6 +77,12 @@ class Learner:
 def draw() -> Draw:
     """Fresh dice: ids and nonces that nobody can guess."""
     return Draw(secrets.token_hex(12), secrets.token_hex(8), secrets.randbits(32))
+
+
+def first_beat_ms(beat_ms: int) -> int:
+    """Only the start phase is jittered: after a storm the beats of many learners stay spread."""
+    low = min(FIRST_BEAT_MS_MIN, beat_ms)
+    return low + secrets.randbelow(max(1, beat_ms - low))
 
 
 def seed() -> int:

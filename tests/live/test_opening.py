@@ -11,7 +11,7 @@ from proctor.core import wire
 from proctor.errors import Unavailable
 from proctor.live.opening import GROUP_MAX, STALE_TRIES, SeatDesk
 from proctor.live.ticker import scan
-from proctor.ports import OpenSeat, SeatRefused
+from proctor.ports import LeaseTaken, OpenSeat, SeatRefused
 from tests.live.house import House, beat, deliver
 
 
@@ -189,3 +189,27 @@ async def test_a_handover_that_nobody_finishes_is_ended_by_the_ticker() -> None:
     await house.hub.settle()
     assert link.closed == (errors.CLOSE_TAKEN_OVER, "taken_over") and link.last(wire.Lost).device == "phone"
     assert await house.redis.holder(1) is None
+
+
+async def test_a_dial_that_was_overtaken_by_a_younger_one_of_its_page_does_not_throw_it_out(monkeypatch) -> None:
+    """No welcome within 3 s: the player dialled again. Both dials got their seats; the older one came home last."""
+    house = House(handover_ms=0)
+    await house.studying(device="phone")
+    hub, told, go_on = house.node("n2"), asyncio.Event(), asyncio.Event()
+    real = house.inbox.send
+
+    async def slow(node, message) -> None:
+        if isinstance(message, LeaseTaken):
+            told.set()
+            await go_on.wait()
+        await real(node, message)
+
+    monkeypatch.setattr(house.inbox, "send", slow)
+    claim = house.claim(page="page-b", device="pc")
+    older = asyncio.create_task(house.start(claim, hub=hub))
+    await told.wait()
+    younger, link = await house.start(house.claim(page="page-b", device="pc"), hub=hub)
+    go_on.set()
+    gone, old_link = await older
+    assert gone is None and old_link.closed == (errors.CLOSE_TAKEN_OVER, "taken_over")
+    assert younger is not None and not younger.over and link.closed is None and hub.learners == {1: younger}
