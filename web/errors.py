@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from proctor.errors import Refused, Unavailable
 from web import context
 from web.render import render, translator
-from web.security import safe_next
+from web.security import came_from
 
 log = structlog.get_logger("web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -98,7 +98,7 @@ def answer(request: web.Request, refused: Refused) -> web.Response:
     if _wants_page(request):
         return render(
             request, "error.html", status=status, title=_title(request, refused.code, status), words=sentence,
-            code=status, back=_came_from(request), again=request.path if request.method == "GET" else "",
+            code=status, back=came_from(request), again=request.path if request.method == "GET" else "",
         )  # fmt: skip
     body = {"error": {"code": refused.code, "words": sentence, "request_id": context.request_id(request)}}
     return web.json_response(body, status=status)
@@ -114,14 +114,6 @@ def _title(request: web.Request, code: str, status: int) -> str:
     # A page that stood open for too long is no closed door.
     sentence = _n("这一步没有完成") if code == "csrf" else _TITLES.get(status, _n("这一步没有完成"))
     return translator(request)(sentence)
-
-
-def _came_from(request: web.Request) -> str:
-    """The page of ours that led here, where an error page leads back to; "" when that is not known."""
-    referer = request.headers.get("Referer", "")
-    origin = f"{'https' if context.is_secure(request) else 'http'}://{request.host}"
-    path = safe_next(referer.removeprefix(origin)) if referer.startswith(f"{origin}/") else ""
-    return "" if request.method == "GET" and path == request.path_qs else path
 
 
 def _wants_page(request: web.Request) -> bool:

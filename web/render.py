@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from web import context
-from web.security import csrf_of
+from web.security import came_from, csrf_of
 
 HERE = Path(__file__).parent
 LANGS = ("zh-CN", "en")
@@ -82,7 +82,8 @@ def render(
 ) -> web.Response:
     """A page from its context dataclass (its fields become the names of the template) and further values.
 
-    Every template also sees: lang, role, csrf, display_name, room, path, request_id.
+    Every template also sees: lang, role, csrf, display_name, room, path, request_id. `path` is where this page can be
+    opened again: the answer to a form has the address of the form, which shows nothing.
     """
     person = context.signed_or_none(request)
     names: dict[str, object] = {
@@ -91,7 +92,7 @@ def render(
         "display_name": person.name if person else "",
         "csrf": csrf_of(request),
         "room": "",
-        "path": request.path,
+        "path": came_from(request) if request.method == "POST" else request.path_qs,
         "zone": person.zone if person else "Asia/Shanghai",
         "request_id": context.request_id(request),
     }

@@ -157,6 +157,14 @@ def safe_next(target: str) -> str:
     return target if plain and len(target) <= 500 and target.isprintable() else ""
 
 
+def came_from(request: web.Request) -> str:
+    """The page of ours that led here, where an error page or a choice of language leads back to; "" when unknown."""
+    referer = request.headers.get("Referer", "")
+    origin = f"{'https' if context.is_secure(request) else 'http'}://{request.host}"
+    path = safe_next(referer.removeprefix(origin)) if referer.startswith(f"{origin}/") else ""
+    return "" if request.method == "GET" and path == request.path_qs else path
+
+
 def ws_origin(request: web.Request) -> str:
     """The scheme and host of the gateway as this browser reaches it."""
     settings = context.deps(request).settings

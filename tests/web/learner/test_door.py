@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 
 from tests.web.conftest import Site
@@ -85,3 +88,23 @@ async def test_the_language_is_remembered_and_only_known_ones_are(site: Site) ->
     other = await site.person()
     async with other.http.get("/login", headers={"Accept-Language": "en-GB,en;q=0.9,zh;q=0.1"}) as answer:
         assert '<html lang="en">' in await answer.text()
+
+
+async def test_a_change_of_language_leads_back_to_a_page_that_can_be_opened(site: Site) -> None:
+    """The answer to a form stands under the form's address: whoever changed the language there met a 404."""
+
+    def back(text: str) -> str:
+        found = re.search(r'name="next" value="([^"]*)">\s*<input type="hidden" name="lang"', text)
+        assert found, text[:2_000]
+        return html.unescape(found.group(1))
+
+    person, case = await site.person("reviewer"), f"/console/cases/{site.here.study.case}"
+    assert back(await person.page("/console/cases?kind=unclear")) == "/console/cases?kind=unclear"
+    form = {"csrf": person.csrf, "action": "dismiss", "reason": "好", "version": "1"}
+    async with person.http.post(f"{case}/decisions", data=form, headers={"Referer": f"{site.url}{case}"}) as answer:
+        assert answer.status == 422 and back(await answer.text()) == case
+    foreign = {"Referer": "https://elsewhere.example/console/cases/1"}
+    async with person.http.post(f"{case}/decisions", data=form, headers=foreign) as answer:
+        assert back(await answer.text()) == ""
+    status, text = await person.post("/language", lang="en", next=case)
+    assert status == 200 and '<html lang="en">' in text
