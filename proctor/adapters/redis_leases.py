@@ -15,6 +15,7 @@ from proctor.ports import Acquire, Acquired, Holder, LeaseSync, NotAcquired
 _pack = msgspec.msgpack.Encoder().encode
 ITEMS_MAX = 500  # of one call: a longer script would hold the others up
 CALLS_MAX = 64  # of one round trip
+UNKNOWN = 2  # the store does not know who holds it under this fence
 
 
 class RedisLeases:
@@ -53,38 +54,46 @@ class RedisLeases:
         )
 
     async def sync(self, items: Sequence[LeaseSync]) -> tuple[list[bool], int]:
+        answers, now_ms = await self._ask("sync", items, range(len(items)))
+        # Who holds it is said only where the store does not know: after a loss of data.
+        unknown = [index for index, word in enumerate(answers) if word == UNKNOWN]
+        if unknown:
+            again, now_ms = await self._ask("sync_named", items, unknown)
+            for index in unknown:
+                answers[index] = again[index]
+        return [word == 1 for word in answers], now_ms or await redis_time_ms(self._client)
+
+    async def _ask(self, script: str, items: Sequence[LeaseSync], which: Sequence[int]) -> tuple[list[int], int]:
+        """One call of the script per bucket, many of them in one round trip. Returns a word by index."""
         by_bucket: dict[int, list[int]] = defaultdict(list)
-        for index, item in enumerate(items):
-            by_bucket[item.learner_id % self._buckets].append(index)
+        for index in which:
+            by_bucket[items[index].learner_id % self._buckets].append(index)
         parts = [
             indexes[start : start + ITEMS_MAX]
             for indexes in by_bucket.values()
             for start in range(0, len(indexes), ITEMS_MAX)
         ]
-        held = [False] * len(items)
+        words = [0] * len(items)
         now_ms = 0
-        # One call of the script per bucket, many of them in one round trip.
         for start in range(0, len(parts), CALLS_MAX):
             some = parts[start : start + CALLS_MAX]
-            answers = await self._scripts.run_many("sync", [self._of(items, part) for part in some])
-            for part, answer in zip(some, answers, strict=True):
+            calls = [self._of([items[index] for index in part], named=script == "sync_named") for part in some]
+            for part, answer in zip(some, await self._scripts.run_many(script, calls), strict=True):
                 now_ms = answer[0]
                 for index, word in zip(part, answer[1:], strict=True):
-                    held[index] = word == 1
-        return held, now_ms or await redis_time_ms(self._client)
+                    words[index] = word
+        return words, now_ms
 
-    def _of(self, items: Sequence[LeaseSync], part: Sequence[int]) -> tuple[list[str], list]:
+    def _of(self, items: Sequence[LeaseSync], *, named: bool) -> tuple[list[str], list]:
         """Keys and arguments of the items of one bucket: few arguments, packed at once in C."""
-        tag = f"{{{items[part[0]].learner_id % self._buckets}}}"
+        tag = f"{{{items[0].learner_id % self._buckets}}}"
+        snapshots = [item.snapshot or b"" for item in items]
         flat: list = []
-        snapshots = [items[index].snapshot or b"" for index in part]
-        for index, snapshot in zip(part, snapshots, strict=True):
-            item = items[index]
-            holder = item.holder
-            flat += (
-                item.learner_id, item.fence, holder.device_id, holder.page_id, holder.node, holder.device_kind,
-                item.lease_ms, len(snapshot),
-            )  # fmt: skip
+        for item, snapshot in zip(items, snapshots, strict=True):
+            flat += (item.learner_id, item.fence, item.lease_ms, len(snapshot))
+            if named:
+                holder = item.holder
+                flat += (holder.device_id, holder.page_id, holder.node, holder.device_kind)
         args = [self._keep_ms, f"zx:lease:{tag}:", f"zx:snap:{tag}:", _pack(flat), b"".join(snapshots)]
         return [f"zx:lease:{tag}"], args
 

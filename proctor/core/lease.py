@@ -94,9 +94,9 @@ class LeaseTable:
             row = self.rows[learner_id] = Row(fence=fence)
         if row.fence > fence:
             return False
-        # A fence above the stored one is ours: the store forgot what it had handed out.
-        row.fence = fence
-        row.holder = holder
+        if row.fence < fence or row.holder is None:
+            # A fence above the stored one is ours: the store forgot what it had handed out, and to whom.
+            row.fence, row.holder = fence, holder
         row.expires_ms = now_ms + lease_ms
         if snapshot is not None:
             row.snapshot = snapshot

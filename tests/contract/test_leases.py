@@ -57,6 +57,25 @@ async def test_a_start_takes_a_free_lease_and_every_success_raises_the_fence(lea
     assert (first.fence, again.fence, again.previous) == (1, 2, None)
 
 
+async def test_a_renewal_names_its_holder_only_where_the_store_names_nobody(leases, learner) -> None:
+    one = LeaseSync(
+        learner_id=learner, fence=3, holder=holder("a"), lease_ms=LEASE_MS, snapshot=snapshot(learner, 3, 1)
+    )
+    other = msgspec.structs.replace(one, holder=holder("b"), snapshot=None)
+    newer = msgspec.structs.replace(other, fence=4)
+    for item, named in ((one, "a"), (other, "a"), (newer, "b")):
+        assert (await leases.sync([item]))[0] == [True]
+        found = await leases.holder(learner)
+        assert found is not None and (found[0].page_id, found[1]) == (named, item.fence)
+    await leases.reseed(learner, 5)
+    assert await leases.holder(learner) is None
+    assert (await leases.sync([one, msgspec.structs.replace(one, fence=5)]))[0] == [False, True]
+    found = await leases.holder(learner)
+    assert found is not None and (found[0].page_id, found[1]) == ("a", 5)
+    taken = await start(leases, learner, "a")
+    assert taken.snapshot is not None and taken.snapshot.seq == 1
+
+
 async def test_another_page_must_ask_then_may_force_and_the_loser_is_named(leases, learner) -> None:
     await start(leases, learner, "a")
     asked = await start(leases, learner, "b")
