@@ -174,18 +174,15 @@ class SeatRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeatWrite(msgspec.Struct, frozen=True, kw_only=True):
-    """What one session adds: its facts in order, and the encoded seat state after them (None: unchanged).
-
-    `position_ms`: where the learner is in the lesson, for "continue"; None says nothing of it. `at_ms`: of the state.
-    """
+    """What one session adds: its facts in order, and the encoded seat state after them (None: unchanged)."""
 
     learner_id: int
     lesson_id: int
     fence: int
     facts: tuple[Fact, ...]
     state: bytes | None
-    at_ms: int = 0
-    position_ms: int | None = None
+    at_ms: int = 0  # of the state
+    position_ms: int | None = None  # where the learner is in the lesson; None: as before
 
 
 class SeatWritten(msgspec.Struct, frozen=True, kw_only=True):
