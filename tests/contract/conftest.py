@@ -1,4 +1,7 @@
-"""Stores of the contract tests: SQL runs on SQLite and on PostgreSQL, Redis ports in memory and on a real Valkey."""
+"""Stores of the contract tests: SQL runs on SQLite and on PostgreSQL, Redis ports in memory and on a real Valkey.
+
+What the records promise as a port is asked of the records in memory as well.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,28 @@ def sql_url(request, tmp_path) -> str:
 @pytest.fixture
 async def db(sql_url):
     database = SqlDatabase(sql_url)
+    await database.migrate()
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def either_url(request, tmp_path) -> str:
+    """"" for the records in memory."""
+    if request.param == "memory":
+        return ""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}"
+    return request.getfixturevalue("postgres")
+
+
+@pytest.fixture
+async def either(either_url):
+    """A database, or None for the records in memory."""
+    if not either_url:
+        yield None
+        return
+    database = SqlDatabase(either_url)
     await database.migrate()
     yield database
     await database.close()

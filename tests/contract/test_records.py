@@ -1,9 +1,11 @@
-"""Records: what the port promises, on SQLite and PostgreSQL. The fence is the safety of the house."""
+"""Records: what the port promises, in memory, on SQLite and PostgreSQL. The fence is the safety of the house."""
 
 from __future__ import annotations
 
 from sqlalchemy import func, select, update
 
+from proctor.adapters.memory_records import MemoryRecords
+from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
 from proctor.adapters.sql_records import SqlRecords
 from proctor.core.facts import (
     BeatSummary,
@@ -15,6 +17,7 @@ from proctor.core.facts import (
     Outcome,
     Refused,
     Spans,
+    Status,
 )  # fmt: skip
 from proctor.core.inputs import Snapshot
 from proctor.core.snapshot import encode_snapshot
@@ -23,7 +26,7 @@ from proctor.modules.reviews.tables import case_causes, cases
 from proctor.modules.study import ledger, queries
 from proctor.modules.study.tables import checks, facts, rollups, seats
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite
-from tests.world import NOW_MS, World, build
+from tests.world import LESSON_MS, NOW_MS, World, build
 
 DAY = "2026-09-21"
 
@@ -68,15 +71,29 @@ def snapshot(world: World, fence: int, seq: int, **changes) -> Snapshot:
     return Snapshot(**{**values, **changes})
 
 
-async def opened(db, fence: int = 1) -> tuple[World, SqlRecords]:
-    world, records = await build(db), SqlRecords(db)
+def in_memory() -> tuple[World, MemoryRecords]:
+    """The institution of `build` without a database."""
+    records = MemoryRecords()
+    found = records.directory
+    found.institutions[1] = Institution()
+    found.accounts = {number: Account(institution_id=1) for number in (11, 12)}
+    found.lessons = {31: Lesson(course_id=21, duration_ms=LESSON_MS)}
+    found.lessons[32] = Lesson(course_id=21, duration_ms=LESSON_MS, filed=False)
+    found.classes[1] = Class(course_ids=(21,), roster={11, 12})
+    ids = {"institution": 1, "learner": 11, "other_learner": 12, "course": 21, "lesson": 31, "unfiled": 32}
+    return World(None, **ids), records
+
+
+async def opened(db, fence: int = 1) -> tuple[World, SqlRecords | MemoryRecords]:
+    """`db` None: the records in memory."""
+    world, records = (await build(db), SqlRecords(db)) if db is not None else in_memory()
     (answer,) = await records.open_seats([request(world, fence)])
     assert isinstance(answer, SeatOpened), answer
     return world, records
 
 
-async def test_only_a_strictly_newer_fence_opens_the_seat(db) -> None:
-    world, records = await opened(db, 5)
+async def test_only_a_strictly_newer_fence_opens_the_seat(either) -> None:
+    world, records = await opened(either, 5)
     for fence in (4, 5):
         (answer,) = await records.open_seats([request(world, fence)])
         assert answer == SeatRefused(why="stale", stored_fence=5, node="n")
@@ -84,33 +101,40 @@ async def test_only_a_strictly_newer_fence_opens_the_seat(db) -> None:
     assert isinstance(answer, SeatOpened)
 
 
-async def test_a_write_under_another_fence_stores_nothing_at_all(db) -> None:
-    world, records = await opened(db, 5)
+async def test_a_write_under_another_fence_stores_nothing_at_all(either) -> None:
+    world, records = await opened(either, 5)
     for fence in (4, 6):
         (answer,) = await records.write([write(world, fence, credited(world, 1, ((0, 9_000),)))])
         assert not answer.matched
     covered, totals = await records.coverage(world.learner, world.lesson)
     assert covered == () and totals.provisional_ms == 0
-    async with db.read() as conn:
+    if either is None:
+        assert records.facts == []
+        return
+    async with either.read() as conn:
         count = select(func.count()).select_from(facts).where(facts.c.learner_id == world.learner)
         assert (await conn.execute(count)).scalar_one() == 0
 
 
-async def test_credit_is_stored_once_however_often_it_is_sent(db) -> None:
-    world, records = await opened(db)
+async def test_credit_is_stored_once_however_often_it_is_sent(either) -> None:
+    world, records = await opened(either)
     item = write(world, 1, credited(world, 1, ((0, 9_000), (10_000, 12_000))))
     for _again in range(3):
         (answer,) = await records.write([item])
         assert answer.matched
     covered, totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((0, 9_000), (10_000, 12_000)) and totals.provisional_ms == 11_000
-    async with db.read() as conn:
+    if either is None:
+        sums = records.rollups[world.learner, world.lesson, DAY]
+        assert (sums[Status.PROVISIONAL], sums[Status.FINAL]) == (11_000, 0)
+        return
+    async with either.read() as conn:
         row = (await conn.execute(select(rollups).where(rollups.c.learner_id == world.learner))).one()
     assert (row.day, row.provisional_ms, row.final_ms) == (DAY, 11_000, 0)
 
 
-async def test_a_decided_check_settles_what_is_provisional_in_all_lessons_and_nothing_else(db) -> None:
-    world, records = await opened(db)
+async def test_a_decided_check_settles_what_is_provisional_in_all_lessons_and_nothing_else(either) -> None:
+    world, records = await opened(either)
     await records.write([write(world, 1, credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.UNCLEAR))])
     elsewhere = credited(world, 3, ((0, 700),), world.unfiled)
     await records.write([write(world, 1, credited(world, 2, ((5_000, 9_000),)), elsewhere)])
@@ -124,8 +148,8 @@ async def test_a_decided_check_settles_what_is_provisional_in_all_lessons_and_no
     assert totals.withheld_ms == 1_000 and covered == ((0, 9_000),)
 
 
-async def test_what_the_snapshot_holds_beyond_the_ledger_is_settled_when_the_seat_opens(db) -> None:
-    world, records = await opened(db)
+async def test_what_the_snapshot_holds_beyond_the_ledger_is_settled_when_the_seat_opens(either) -> None:
+    world, records = await opened(either)
     await records.write([write(world, 1, credited(world, 1, ((0, 4_000),)))])
     lost = snapshot(
         world, 1, 7, stretch=3, open_spans=((8_000, 9_000),),
@@ -138,8 +162,8 @@ async def test_what_the_snapshot_holds_beyond_the_ledger_is_settled_when_the_sea
     assert isinstance(again, SeatOpened) and again.settled_ms == 0 and again.covered == ((0, 9_000),)
 
 
-async def test_the_seat_s_own_state_starts_a_session_when_redis_lost_everything(db) -> None:
-    world, records = await opened(db)
+async def test_the_seat_s_own_state_starts_a_session_when_redis_lost_everything(either) -> None:
+    world, records = await opened(either)
     state = snapshot(world, 1, 9, stretch=2, open_spans=((4_000, 6_000),))
     await records.write([write(world, 1, credited(world, 1, ((0, 4_000),)), state=state)])
     (answer,) = await records.open_seats([request(world, 2)])
@@ -212,12 +236,15 @@ async def test_pages_read_the_open_stretch_of_the_seat_as_provisional(db) -> Non
     assert elsewhere == []
 
 
-async def test_instructions_grow_by_one_and_a_seat_write_tells_the_newest(db) -> None:
+async def test_instructions_grow_by_one_and_a_seat_write_tells_the_newest(either) -> None:
     from proctor.modules.study.ledger import next_instruction
 
-    world, records = await opened(db)
-    async with db.write() as conn:
-        for _n in range(2):
+    world, records = await opened(either)
+    for _n in range(2):
+        if either is None:
+            records.instruct(world.learner, "void", world.lesson, ((0, 5),))
+            continue
+        async with either.write() as conn:
             await next_instruction(
                 conn, learner_id=world.learner, action="void", lesson_id=world.lesson, spans=((0, 5),), now_ms=NOW_MS
             )
@@ -227,9 +254,9 @@ async def test_instructions_grow_by_one_and_a_seat_write_tells_the_newest(db) ->
     assert [(one.version, one.action, one.spans) for one in found] == [(2, "void", ((0, 5),))]
 
 
-async def test_the_order_of_items_of_one_learner_is_kept_and_learners_do_not_touch_each_other(db) -> None:
-    world, records = await opened(db)
-    other = World(db, learner=world.other_learner, lesson=world.lesson)
+async def test_the_order_of_items_of_one_learner_is_kept_and_learners_do_not_touch_each_other(either) -> None:
+    world, records = await opened(either)
+    other = World(either, learner=world.other_learner, lesson=world.lesson)
     await records.open_seats([request(other, 3)])
     answers = await records.write([
         write(other, 3, credited(other, 1, ((0, 1_000),))),
@@ -250,10 +277,10 @@ async def test_a_new_seat_row_has_no_state_of_its_own(db) -> None:
     assert (row.fence, row.stored_stretch, row.instruction_version) == (1, 0, 0)
 
 
-async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stored_already(db) -> None:
+async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stored_already(either) -> None:
     """Credit was lost silently: settling raised the seat's number but left its older state, from which the next
     session counted on when Redis had lost everything; its stretches looked as if they were stored."""
-    world, records = await opened(db)
+    world, records = await opened(either)
     lost = snapshot(world, 1, 7, stretch=3, open_spans=((8_000, 9_000),))
     await records.open_seats([request(world, 2, snapshot=lost, resumed=True)])
     (answer,) = await records.open_seats([request(world, 3)])
@@ -264,10 +291,10 @@ async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stor
     assert covered == ((8_000, 9_000), (20_000, 21_000))
 
 
-async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(db) -> None:
+async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(either) -> None:
     """The commit was done and its answer lost: the journal sent the missed check again, in one batch with credit
     that was earned after it, and that credit was withheld."""
-    world, records = await opened(db)
+    world, records = await opened(either)
     first = (credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.MISSED))
     await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
     await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
@@ -275,46 +302,55 @@ async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(db)
     assert (totals.withheld_ms, totals.provisional_ms) == (5_000, 4_000)
 
 
-async def test_what_people_gave_back_while_it_was_watched_again_is_paid_once(db) -> None:
-    world, records = await opened(db)
+async def test_what_people_gave_back_while_it_was_watched_again_is_paid_once(either) -> None:
+    world, records = await opened(either)
     await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)), decided(world, 1, Outcome.MISSED))])
-    async with db.write() as conn:
-        await ledger.change_status(
-            conn, learner_id=world.learner, lesson_id=world.lesson, spans=((2_000, 4_000),), action="restore",
-            decision_id=1, now_ms=NOW_MS,
-        )  # fmt: skip
+    if either is None:
+        records.decide(world.learner, world.lesson, "restore", ((2_000, 4_000),), 1, NOW_MS)
+    else:
+        async with either.write() as conn:
+            await ledger.change_status(
+                conn, learner_id=world.learner, lesson_id=world.lesson, spans=((2_000, 4_000),), action="restore",
+                decision_id=1, now_ms=NOW_MS,
+            )  # fmt: skip
     await records.write([write(world, 1, credited(world, 2, ((0, 6_000),)))])
     covered, totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((0, 6_000),) and (totals.final_ms, totals.provisional_ms) == (2_000, 4_000)
 
 
-async def test_the_day_is_that_of_the_institution_s_zone(db) -> None:
+async def test_the_day_is_that_of_the_institution_s_zone(either) -> None:
     """Between 00:00 in Shanghai and 00:00 in Urumqi the cap of the running day was read from the next one."""
-    world, records = await opened(db)
-    async with db.write() as conn:
-        where = institutions.c.id == world.institution
-        await conn.execute(update(institutions).where(where).values(zone="Asia/Urumqi"))
+    world, records = await opened(either)
+    if either is None:
+        records.directory.institutions[world.institution].zone = "Asia/Urumqi"
+    else:
+        async with either.write() as conn:
+            where = institutions.c.id == world.institution
+            await conn.execute(update(institutions).where(where).values(zone="Asia/Urumqi"))
     await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)))])
     night_ms = 1_790_006_400_000 + 3_600_000  # 01:00 of the 22nd in Shanghai, 23:00 of the 21st in Urumqi
     (answer,) = await records.open_seats([request(world, 2, at_redis_ms=night_ms)])
     assert isinstance(answer, SeatOpened) and (answer.day, answer.day_used_ms) == (DAY, 9_000)
 
 
-async def test_a_seat_says_how_far_the_lesson_was_reached_whatever_became_of_it(db) -> None:
-    world, records = await opened(db)
+async def test_a_seat_says_how_far_the_lesson_was_reached_whatever_became_of_it(either) -> None:
+    world, records = await opened(either)
     await records.write([write(world, 1, credited(world, 1, ((0, 9_000),)), decided(world, 1, Outcome.MISSED))])
     (answer,) = await records.open_seats([request(world, 2)])
     assert isinstance(answer, SeatOpened) and answer.covered == () and answer.reached_ms == 9_000
 
 
-async def test_a_check_that_nobody_knows_any_more_does_not_stay_pending(db) -> None:
-    world, records = await opened(db)
+async def test_a_check_that_nobody_knows_any_more_does_not_stay_pending(either) -> None:
+    world, records = await opened(either)
     for number in (1, 2):
         issued = CheckIssued(
             lesson_id=world.lesson, at_ms=NOW_MS, cause="tick", check_id=f"c{world.learner}-{number}", number=number,
             kind=CheckKind.START, nonce="n", window_ms=60_000,
         )  # fmt: skip
         await records.write([write(world, 1, issued)])
-    async with db.read() as conn:
+    if either is None:
+        assert [row.outcome for row in records.checks.values()] == ["cancelled", "pending"]
+        return
+    async with either.read() as conn:
         found = select(checks.c.outcome).where(checks.c.learner_id == world.learner).order_by(checks.c.number)
         assert (await conn.execute(found)).scalars().all() == ["cancelled", "pending"]
