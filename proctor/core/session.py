@@ -90,9 +90,13 @@ class Session(Seat):
             return ()
         until_ms = opening.now_redis_ms if barred is None else self._asked_redis_ms()
         elapsed_ms = max(0, min(until_ms - base.at_redis_ms, self.policy.gap_ms_max))
-        grant = self.credit.grant(tuple(placed), elapsed_ms, self._day_left_ms())
-        self.credit.slack_ms = 0
-        facts = self._granted(grant, now_ms, frames, [])
+        facts: tuple[Fact, ...] = ()
+        # From where the newest known beat stood first: what lies behind it was told before, and is new only where
+        # people took it back meanwhile. It must not use up the time in which something else was watched.
+        for claim in (clip(placed, base.position_ms, self.duration_ms), clip(placed, 0, base.position_ms)):
+            grant = self.credit.grant(claim, elapsed_ms, self._day_left_ms())
+            elapsed_ms, self.credit.slack_ms = elapsed_ms - grant.ms, 0
+            facts += self._granted(grant, now_ms, frames, [])
         self._plan(now_ms)
         return facts + self._close("resume", now_ms)
 

@@ -243,6 +243,19 @@ def test_a_resume_earns_until_the_check_that_nobody_heard_was_asked() -> None:
     assert sum(b - a for fact in again.facts if isinstance(fact, Credited) for a, b in fact.spans) == 4_000
 
 
+def test_what_people_took_back_meanwhile_does_not_use_up_the_time_of_a_resume() -> None:
+    """Seed 537: the page told once more what was not stored, people had voided two seconds of it while the line was
+    down, and these were granted again instead of the two seconds that had just been watched."""
+    player = Player()
+    player.play()
+    player.beat()
+    snapshot = player.session.snapshot(player.now_ms)
+    opened = after(snapshot, 2_000, covered=((0, 4_000), (6_000, 10_000)))
+    again = Player(passed=False, at_ms=player.now_ms + 2_000, **_values(opened), covered=opened.covered)
+    again.session.resume(((0, 12_000),), 300, 12_000, again.now_ms, opened)
+    assert again.session.credit.covered == ((0, 4_000), (6_000, 12_000))
+
+
 @pytest.mark.parametrize("renewed", [True, False])
 async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
     """Seed 65: Redis lost its data, the gateway renewed the lease without the snapshot, the line broke unheard, and
