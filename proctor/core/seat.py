@@ -18,7 +18,7 @@ from proctor.core.person import Person
 from proctor.core.policy import Policy
 from proctor.core.snapshot import decode_snapshot, encode_fields
 from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
-from proctor.core.wire import Beat
+from proctor.core.wire import Ack, Beat
 
 CLOSED_MAX = 4  # closed stretches that a snapshot may carry until the journal has stored them
 PIECES_MAX = 23  # spans in a snapshot: it must stay small
@@ -263,11 +263,23 @@ class Seat:
         """Counted of this lesson: provisional, waiting and final."""
         return self.credit.covered_ms
 
+    def _why(self) -> str:
+        """Why nothing is counted now, "" when it is."""
+        return str(self._barred() or self.why or ("" if self.credit.playing else Reason.NOT_PLAYING))
+
+    def ack(self) -> Ack:
+        """The answer to the newest beat."""
+        why = self._why()
+        return Ack(
+            seq=self.dialogue.seq, nonce=self.dialogue.nonce(), durable=self.durable_seq, stored=self.stored_seq,
+            total_ms=self.credit.covered_ms, day_ms=self.day_used_ms, counting=not why, why=why,
+            complete=self.complete, short_ms=self.short_ms,
+        )  # fmt: skip
+
     def view(self) -> View:
-        barred = self._barred()
-        why = barred or self.why or ("" if self.credit.playing else Reason.NOT_PLAYING)
+        why = self._why()
         return View(
             total_ms=self.total_ms, final_ms=self.final_ms, day_ms=self.day_used_ms, counting=not why,
-            why=str(why), complete=self.complete, short_ms=self.short_ms,
+            why=why, complete=self.complete, short_ms=self.short_ms,
             nonce=self.dialogue.nonce(), go_on=not self.person.blocks,
         )  # fmt: skip

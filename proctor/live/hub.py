@@ -203,14 +203,7 @@ class Hub:
             learner.link.close(errors.CLOSE_PROTOCOL, "too often")
             return
         self.emit(learner, facts)
-        view = session.view()
-        learner.link.send(
-            wire.Ack(
-                seq=session.seq, nonce=view.nonce, durable=session.durable_seq, stored=session.stored_seq,
-                total_ms=view.total_ms, day_ms=view.day_ms, counting=view.counting, why=view.why,
-                complete=view.complete, short_ms=view.short_ms,
-            )
-        )  # fmt: skip
+        learner.link.send(session.ack())
         if session.changed and session.person.check is None:
             # Now, while all of it is in the processor's cache: a second later it costs five times as much.
             learner.fresh = session.encoded(now_ms)
