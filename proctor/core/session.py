@@ -80,7 +80,7 @@ class Session(Seat):
         base = self._base
         if base is None or base.lesson_id != self.lesson_id or not spans:
             return ()
-        placed = [s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s)]
+        placed = tuple(s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s))
         self.position_ms = min(position_ms, self.duration_ms)
         if placed:
             # Played on while the line was down: what follows is no seek, also if nothing of it is granted.

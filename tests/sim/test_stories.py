@@ -254,6 +254,9 @@ def test_what_people_took_back_meanwhile_does_not_use_up_the_time_of_a_resume() 
     again = Player(passed=False, at_ms=player.now_ms + 2_000, **_values(opened), covered=opened.covered)
     again.session.resume(((0, 12_000),), 300, 12_000, again.now_ms, opened)
     assert again.session.credit.covered == ((0, 4_000), (6_000, 12_000))
+    alone = Player(passed=False, at_ms=player.now_ms + 2_000, **_values(opened))
+    alone.add(alone.session.resume(((10_000, 12_000),), 50, 12_000, alone.now_ms, opened))
+    assert alone.total_ms == 2_000
 
 
 @pytest.mark.parametrize("renewed", [True, False])
