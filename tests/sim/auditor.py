@@ -191,7 +191,7 @@ class Auditor:
         watch.durable = told
         for seq, granted, losses in watch.grants:
             if seq <= told:
-                book.durable.append(Chunk(session.lesson_id, granted, losses, watch))
+                book.durable.append(Chunk(session.lesson_id, granted, losses, watch, self.world.loop.now_ms))
         watch.grants = [one for one in watch.grants if one[0] > told]
 
     def _facts(self, learner, facts) -> None:
@@ -312,7 +312,7 @@ class Auditor:
             missing = chunk.mask & ~book.mask(chunk.lesson_id, Book.ALL)
             if not missing:
                 continue
-            if chunk.losses == self.world.redis.losses:
+            if chunk.losses == self.world.redis.losses or not self._failed_as_well(chunk):
                 chunk_of = chunk.watch.learner.session
                 self.world.trace("missing", chunk_of.fence, chunk_of.seq, chunk.watch.gateway.name)
                 self.fail("durable is never lost by one failure", f"learner {request.learner_id}: {text(missing)}")
@@ -321,6 +321,12 @@ class Auditor:
                 self.world.count("durable_lost_with_redis")
                 book.lost_ms += missing.bit_count()
         book.durable = []
+
+    def _failed_as_well(self, chunk: Chunk) -> bool:
+        """Redis forgot what the gateway knew: is there a second failure by which nobody could tell it any more?"""
+        gateway, world = chunk.watch.gateway, self.world
+        process = gateway.process
+        return process.dead or process.frozen or process.thawed_ms >= chunk.at_ms or world.quiet_bus
 
     def wrote(self, items, answers) -> None:
         touched: dict[int, None] = {}

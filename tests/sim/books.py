@@ -15,6 +15,7 @@ class Chunk:
     mask: int
     losses: int
     watch: Watch
+    at_ms: int
 
 
 @dataclass(slots=True)

@@ -64,6 +64,7 @@ class Faults:
         for store in (world.redis, world.sql):
             store.down = False
             store.fail_p = store.lie_p = 0.0
+            store.lies_next = False
             store.stalled_until_ms = 0
         world.redis.inbox_faults = (0.0, 0.0, 0.0)
         world.web.lost_p = 0.0
@@ -150,12 +151,15 @@ class Faults:
     async def _sql_stall(self) -> None:
         sql = self.world.sql
         sql.stalled_until_ms = self.world.loop.now_ms + int(self.random.random() * 20_000)
+        sql.lies_next = self.random.random() < 0.5
 
     async def _sql_down(self) -> None:
         sql = self.world.sql
         sql.down = True
         await asyncio.sleep(self.random.choice([1, 4, 15, 40]) * (0.5 + self.random.random()))
         sql.down = False
+        # Back again, and gone before it has answered: all that waited is sent once more.
+        sql.lies_next = True
 
     async def _redis_step(self) -> None:
         step_ms = self.random.choice([-60_000, -5_000, -300, 300, 5_000, 60_000])

@@ -29,6 +29,7 @@ class Process:
         self.name = name
         self.dead = False
         self.frozen = False
+        self.thawed_ms = -1
         self.host: Any = None  # its clocks, where somebody asks for them
         self._held: list[Call] = []
         self.tasks: list[asyncio.Task] = []  # kept, so that nothing of a dead process is collected and runs
@@ -53,6 +54,7 @@ class Process:
 
     def thaw(self) -> None:
         self.frozen = False
+        self.thawed_ms = self.loop.now_ms
         held, self._held = self._held, []
         self.loop.ready(held)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from tests.sim.bits import bits
 
 GAP_MS = 30_000
-TRAVEL_MS = 250  # the spread of latencies on a healthy line, at a pause and at a check before it
+TRAVEL_MS = 320  # two latencies of a healthy line (150 ms at most each): at a pause, and at a check before it
 FOR_EVER_MS = 2**60
 
 CAUSES = {
@@ -102,7 +102,9 @@ def without_cause(
 def _not_carried(found: list, played: list, causes: list, count) -> list:
     """A rest that was not counted is claimed again with what follows, so that the newest milliseconds are the short
     ones: what a late line or a question on its way cost is then missing later, and not more of it."""
-    first_ms = min((end_ms for *_rest, end_ms in found), default=0)
+    if not found:
+        return found
+    first_ms = min(end_ms for *_rest, end_ms in found)
     ways = [one for one in causes if one[0] in CARRIED and one[1] < first_ms]
     there = 0
     for *_rest, from_ms, to_ms, end_ms in played:

@@ -23,6 +23,7 @@ from proctor.core.lease import LeaseTable
 from proctor.core.person import Person
 from proctor.core.seat import Seat
 from proctor.core.session import Session
+from proctor.core.snapshot import decode_snapshot, encode_snapshot
 from proctor.errors import Unavailable
 from proctor.live import bursts
 from proctor.live.journal import Journal
@@ -183,6 +184,17 @@ def totals_instead_of_deltas(patch) -> None:
 
 
 @mutation
+def a_repeated_check_settles_again(patch) -> None:
+    """A decided check that is sent once more settles what was earned after it, too."""
+    stored = MemoryRecords.is_stored
+
+    def wrong(fact, seat):
+        return not isinstance(fact, CheckDecided) and stored(fact, seat)
+
+    patch(MemoryRecords, "is_stored", staticmethod(wrong))
+
+
+@mutation
 def coalescing_across_a_check(patch) -> None:
     """A decided check moves to the front of its batch, past the credit that it must settle."""
 
@@ -252,12 +264,13 @@ def durable_is_told_early(patch) -> None:
 
 @mutation
 def snapshot_without_the_due_check(patch) -> None:
-    snapshot = Seat.snapshot
+    encoded = Seat.encoded
 
     def wrong(self, now_ms):
-        return msgspec.structs.replace(snapshot(self, now_ms), pending=None, due=None)
+        whole = decode_snapshot(encoded(self, now_ms))
+        return encode_snapshot(msgspec.structs.replace(whole, pending=None, due=None))
 
-    patch(Seat, "snapshot", wrong)
+    patch(Seat, "encoded", wrong)
 
 
 @mutation
@@ -299,6 +312,18 @@ def acceptance_is_not_read_at_the_deadline(patch) -> None:
             self._hub.emit(learner, facts)
 
     patch(bursts.Bursts, "resolve", wrong)
+
+
+@mutation
+def a_check_costs_what_was_played_before_it(patch) -> None:
+    """The beat that tells it comes after the question, and is refused whole."""
+    patch(Seat, "_bar", lambda self, now_ms: None)
+
+
+@mutation
+def who_cannot_be_asked_is_barred_all_the_same(patch) -> None:
+    """Redis does not answer, the page hears of no check, and nothing counts until the window ends."""
+    patch(bursts.Bursts, "unreachable", lambda self, learner, _awaited: setattr(learner, "trouble", True))
 
 
 @mutation

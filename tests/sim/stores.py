@@ -41,6 +41,7 @@ class Store:
         self.stalled_until_ms = 0
         self.fail_p = 0.0  # a call that is refused before anything happens
         self.lie_p = 0.0  # a call that is carried out, and its answer is lost
+        self.lies_next = False  # the same, for the next one
         self.after: Callable[[], None] = lambda: None  # the auditor looks after every deed
         self._context = Process(loop, port).context
 
@@ -68,7 +69,8 @@ class Store:
                 future.set_exception(error)
             return
         self.after()
-        if roll < self.fail_p + self.lie_p:
+        lies, self.lies_next = self.lies_next or roll < self.fail_p + self.lie_p, False
+        if lies:
             self.count(f"{self.port}_done_unanswered")
             self.loop.call_later(0.2, self._fail, future, context=self._context)
         else:
