@@ -56,6 +56,13 @@ class Person:
                 self.csrf = found.group(1)
             return text
 
+    async def page_that_says(self, path: str, words: str, wait_s: float = 10.0) -> str:
+        """The page once `words` stand on it: what was studied is stored a moment later."""
+        async with asyncio.timeout(wait_s):
+            while words not in (text := await self.page(path)):
+                await asyncio.sleep(0.1)
+            return text
+
     async def post(self, path: str, **form: str) -> tuple[int, str]:
         async with self.http.post(path, data={"csrf": self.csrf, **form}) as answer:
             return answer.status, await answer.text()

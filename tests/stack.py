@@ -186,6 +186,16 @@ class Stack:
         finally:
             await db.close()
 
+    async def stored(self, learner_id: int, lesson_id: int, wait_s: float = 10.0, **sums: int) -> Totals:
+        """The same once it says exactly `sums`: the journal writes a moment after the ack, longer when busy."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            found = await self.totals(learner_id, lesson_id)
+            if all(getattr(found, name) == ms for name, ms in sums.items()):
+                return found
+            assert time.monotonic() < deadline, (found, sums)
+            await asyncio.sleep(0.1)
+
     def pids(self, kind: str) -> list[int]:
         """Living children of the supervisor whose command line says `kind`: gateway, faces, web, valkey."""
         found = []

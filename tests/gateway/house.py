@@ -97,7 +97,7 @@ class Raw:
         }  # fmt: skip
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
         self.writer.write(f"GET / HTTP/1.1\r\n{lines}\r\n".encode())
-        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 3)
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
 
     def send(self, kind: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, length: int = -1) -> None:
         """One masked frame; `length` lies about the payload's size."""
@@ -112,7 +112,7 @@ class Raw:
         mask = os.urandom(4)
         self.writer.write(head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)))
 
-    async def frame(self, wait_s: float = 3.0) -> tuple[int, bytes]:
+    async def frame(self, wait_s: float = 10.0) -> tuple[int, bytes]:
         async with asyncio.timeout(wait_s):
             first, second = await self.reader.readexactly(2)
             size = second & 0x7F
@@ -127,7 +127,7 @@ class Raw:
         assert kind == TEXT, (kind, payload)
         return json.loads(payload)
 
-    async def close_code(self, wait_s: float = 3.0) -> int:
+    async def close_code(self, wait_s: float = 10.0) -> int:
         """Of the close frame that comes, whatever stands before it."""
         async with asyncio.timeout(wait_s):
             while True:
@@ -135,7 +135,7 @@ class Raw:
                 if kind == CLOSE:
                     return int.from_bytes(payload[:2], "big")
 
-    async def ended(self, wait_s: float = 4.0) -> None:
+    async def ended(self, wait_s: float = 10.0) -> None:
         """Until the other side ends the connection."""
         async with asyncio.timeout(wait_s):
             try:
@@ -148,7 +148,7 @@ class Raw:
         self.writer.transport.abort()
 
 
-async def until(condition, wait_s: float = 3.0) -> None:
+async def until(condition, wait_s: float = 10.0) -> None:
     """Until the condition holds: the other side of a socket needs a moment."""
     async with asyncio.timeout(wait_s):
         while not condition():

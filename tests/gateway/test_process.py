@@ -49,7 +49,7 @@ class Served:
 
     async def end(self) -> None:
         self.stop.set()
-        await asyncio.wait_for(self.task, 5)
+        await asyncio.wait_for(self.task, 20)
 
 
 def descriptors() -> int:
@@ -68,7 +68,7 @@ async def test_it_serves_announces_itself_and_ends_in_order() -> None:
             figures = await answer.text()
     assert "zhenxue_sockets 1" in figures and "zhenxue_opened_start_total 1" in figures
     await served.end()
-    await raw.ended(1)
+    await raw.ended()
     covered, _totals = await served.house.records.coverage(1, 1)
     assert covered == () and served.house.hub.journal.waiting_facts == 0, "the facts are stored"
 
@@ -89,7 +89,7 @@ async def test_a_loop_that_dies_takes_the_process_with_it_loudly() -> None:
     served.house.sql.error = ValueError("a bug of ours")
     raw.send(TEXT, b'{"t":"bye"}')
     with pytest.raises(RuntimeError, match="journal ended"):
-        await asyncio.wait_for(served.task, 5)
+        await asyncio.wait_for(served.task, 20)
 
 
 async def test_fifty_starts_and_stops_leave_no_descriptor_and_no_task() -> None:
@@ -100,7 +100,7 @@ async def test_fifty_starts_and_stops_leave_no_descriptor_and_no_task() -> None:
         raw.send(TEXT, served.gates.start_frame(learner_id))
         assert (await raw.json())["t"] == "welcome"
         await served.end()
-        await raw.ended(1)
+        await raw.ended()
         raw.writer.close()
         await raw.writer.wait_closed()
 

@@ -51,7 +51,7 @@ async def test_the_loop_delivers_until_it_is_stopped() -> None:
     task = asyncio.create_task(read_inbox(house.hub, house.inbox, stop))
     await asyncio.sleep(0)
     await house.inbox.send_to_learner(1, HandoverAsked(learner_id=1, fence=0, device_kind="phone"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not link.of(wire.Handover):
             await asyncio.sleep(0)
         stop.set()

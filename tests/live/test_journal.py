@@ -102,7 +102,7 @@ async def test_its_loop_writes_early_when_enough_waits_and_outlives_an_outage() 
     learner, _link = await house.studying()
     stop = asyncio.Event()
     task = asyncio.create_task(house.hub.journal.run(stop))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         house.sql.gone = True
         await earn(house, learner)
         while not house.hub.journal.failures:

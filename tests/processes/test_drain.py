@@ -88,6 +88,5 @@ async def test_a_gateway_that_is_told_to_end_hands_its_learners_over(stack: Stac
             await asyncio.sleep(0.05)
         assert exit_codes(stack)[before:] == [0]
         await study.leave()
-        await asyncio.sleep(0.5)
-        assert (await stack.totals(person.account, 1)).provisional_ms == 5_000
+        await stack.stored(person.account, 1, provisional_ms=5_000)
     await stack.ready()

@@ -75,7 +75,7 @@ async def unclear(stack: Stack, person: Person) -> Study:
         verdict = await study.hear("verdict")
         push = verdict["next"]
     assert verdict["outcome"] == "unclear" and verdict["go_on"]
-    await asyncio.sleep(0.5)
+    await stack.stored(person.account, 1, waiting_ms=2_000)
     return study
 
 
@@ -142,8 +142,7 @@ async def test_a_blocked_account_is_out_at_once_with_all_its_sessions_and_tokens
         await person.page("/login")
         status, _text = await person.post("/login", login=person.login, password=PASSWORD)
         assert status == 403
-        await asyncio.sleep(0.5)
-        assert (await stack.totals(person.account, 1)).provisional_ms == 2_000
+        await stack.stored(person.account, 1, provisional_ms=2_000)
         await asyncio.to_thread(proctor, stack, "unblock", person.login)
         await person.sign_in(person.login, PASSWORD)
         assert (await person.study(1)).welcome["total_ms"] == 2_000

@@ -46,9 +46,8 @@ async def test_a_restore_drill_brings_back_people_record_and_pictures(tmp_path: 
             study = await passed(person)
             await play(study, 3)
             await study.leave()
-            await asyncio.sleep(0.5)
             login, account = person.login, person.account
-        before = await old.totals(account, 1)
+        before = await old.stored(account, 1, final_ms=0, provisional_ms=3_000)
         done = await asyncio.to_thread(proctor, "backup", str(kept), "--data", str(old.data))
         assert done.returncode == 0, done.stderr
     secret = kept.with_name("kept.tar.gz.keys")
@@ -190,8 +189,7 @@ async def test_the_same_system_runs_on_a_foreign_redis_and_postgresql(tmp_path, 
             study = await passed(person)
             await play(study, 2)
             await study.leave()
-            await asyncio.sleep(0.5)
-            assert (await stack.totals(person.account, 1)).provisional_ms == 2_000
+            await stack.stored(person.account, 1, provisional_ms=2_000)
             assert "2 秒" in await person.page("/records/lessons/1")
     db = SqlDatabase(postgres)
     await db.close()
@@ -219,9 +217,7 @@ async def test_an_ingested_lesson_is_studied_to_its_end_and_the_end_check_makes_
             assert push["kind"] == "end"
             await person.upload(push, pictures.jpegs(pictures.moving_man()))
             assert (await study.hear("verdict"))["outcome"] == "passed"
-            await asyncio.sleep(0.5)
-            sums = await stack.totals(person.account, lesson)
-            assert sums.final_ms == length and sums.provisional_ms == 0
+            await stack.stored(person.account, lesson, final_ms=length, provisional_ms=0)
             assert "已生效" in await person.page(f"/records/lessons/{lesson}")
 
 

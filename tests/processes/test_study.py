@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -39,8 +40,7 @@ async def test_an_honest_minute_counts_and_becomes_final_by_the_end_check(stack:
         assert study.ack["counting"] and study.ack["total_ms"] == 4_000
         await study.beat("pause")
         await study.leave()
-        await asyncio.sleep(0.5)
-        assert (await stack.totals(person.account, 1)).provisional_ms == 4_000
+        await stack.stored(person.account, 1, provisional_ms=4_000)
         page = await person.page("/records/lessons/1")
         assert "4 秒" in page
 
@@ -53,17 +53,17 @@ async def test_a_hidden_page_earns_nothing_and_the_record_says_why(stack: Stack)
         ack = await study.beat("hide", 1_000, visible=False)
         assert not ack["counting"] and ack["why"] == "hidden" and ack["total_ms"] == 2_000
         await study.leave()
-        await asyncio.sleep(0.5)
-        assert "页面不在前台" in await person.page("/records/lessons/1")
+        await person.page_that_says("/records/lessons/1", "页面不在前台")
 
 
 async def test_a_script_that_claims_more_than_time_gets_time(stack: Stack) -> None:
     async with await stack.learner() as person:
         study = await passed(person)
+        began = time.monotonic()
         await study.beat("play")
         await asyncio.sleep(1)
         ack = await study.beat("beat", 60_000)
-        assert ack["total_ms"] <= 2_500
+        assert 990 <= ack["total_ms"] <= (time.monotonic() - began) * 1_000 + 1
 
 
 async def test_a_replayed_beat_and_a_guessed_nonce_earn_nothing(stack: Stack) -> None:
@@ -158,9 +158,7 @@ async def test_another_person_twice_stops_the_lesson_withholds_and_opens_a_case(
             push = verdict["next"]
         code, _reason = await study.until_closed()
         assert code == 4403 and study.said[-1]["why"] == "stopped"
-        await asyncio.sleep(0.5)
-        sums = await strict.totals(person.account, 1)
-        assert sums.withheld_ms == 2_000 and sums.final_ms == 0
+        await strict.stored(person.account, 1, withheld_ms=2_000, final_ms=0)
         again = await person.study(1)
         assert again.welcome["total_ms"] == 0 and again.welcome["check"]["kind"] == "start"
 
@@ -181,8 +179,7 @@ async def test_what_cannot_be_seen_is_unclear_after_its_tries_and_waits_for_a_pe
             assert (verdict["outcome"], verdict["detail"]) == ("unclear", detail)
             push = verdict["next"]
         assert verdict["decided"] and verdict["go_on"]
-        await asyncio.sleep(0.5)
-        assert (await strict.totals(person.account, 1)).waiting_ms == 2_000
+        await strict.stored(person.account, 1, waiting_ms=2_000)
         await play(study, 1)
         assert study.ack["counting"]
 
@@ -195,14 +192,14 @@ async def test_an_unanswered_check_withholds_and_a_taken_one_goes_on(strict: Sta
         verdict = await study.hear("verdict", 15)
         assert (verdict["outcome"], verdict["go_on"]) == ("missed", False)
         ack = await study.beat("beat", 1_000)
-        assert ack["why"] == "check_open" and ack["total_ms"] == 0
+        # What was played until the check was asked is earned, a blink of an eye after the beat before; nothing since.
+        assert ack["why"] == "check_open" and ack["total_ms"] < 1_000
         await study.send({"t": "sheet", "check": "", "state": "open"})
         push = (await study.hear("check"))["check"]
         await person.upload(push, pictures.jpegs(pictures.moving_man()))
         verdict = await study.hear("verdict")
         assert verdict["outcome"] == "passed" and verdict["go_on"]
-        await asyncio.sleep(0.5)
-        assert (await strict.totals(person.account, 1)).withheld_ms == 2_000
+        await strict.stored(person.account, 1, withheld_ms=2_000)
 
 
 async def test_the_same_upload_again_is_fine_other_pictures_are_refused(strict: Stack) -> None:
@@ -223,9 +220,9 @@ async def test_refusing_face_checks_lets_credit_wait_for_a_person(stack: Stack) 
         await play(study, 2)
         assert study.ack["counting"]
         await study.leave()
-        await asyncio.sleep(0.5)
-        sums = await stack.totals(person.account, 1)
-        assert sums.provisional_ms + sums.waiting_ms == 2_000
+        async with asyncio.timeout(10):
+            while (sums := await stack.totals(person.account, 1)).provisional_ms + sums.waiting_ms != 2_000:
+                await asyncio.sleep(0.1)
 
 
 async def test_where_the_first_device_keeps_the_seat_the_second_is_told_so(tmp_path) -> None:
