@@ -353,8 +353,8 @@ class Session(Seat):
             self.complete = self._is_complete()
             return facts
         elif instruction.action in ("accept", "restore"):
+            # What is being watched again stays provisional: people decided on what it was before.
             self.credit.covered = union(self.credit.covered, instruction.spans)
-            self.provisional = subtract(self.provisional, instruction.spans)
         return ()
 
     def hold(self, why: str, now_ms: int) -> tuple[Fact, ...]:

@@ -243,6 +243,35 @@ def test_a_resume_earns_until_the_check_that_nobody_heard_was_asked() -> None:
     assert sum(b - a for fact in again.facts if isinstance(fact, Credited) for a, b in fact.spans) == 4_000
 
 
+@pytest.mark.parametrize("action", ["accept", "restore"])
+def test_what_is_being_watched_again_stays_provisional_when_people_give_the_first_time_back(action: str) -> None:
+    """Seed 1954: the record kept the new stretch provisional and a missed check withheld it; the live session had
+    taken it for decided, and told the learner seven seconds that nobody had."""
+    player = Player()
+    player.play()
+    player.beat()
+    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
+    miss(player)
+    player.session.sheet(wire.Sheet(check="", state="open"), player.now_ms, player.dice())
+    player.pass_check()
+    player.pos = 0
+    player.play()
+    player.beat()
+    given = Instruction(version=1, action=action, lesson_id=2, spans=((0, 10_000),))
+    player.add(player.session.instruct(given, player.now_ms))
+    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
+    miss(player)
+    assert player.total_ms == 0
+
+
+def miss(player: Player) -> None:
+    player.tick()
+    check = player.session.person.check
+    assert check is not None
+    player.now_ms += player.policy.check_window_ms + 1
+    player.add(player.session.expired(check.check_id, player.now_ms, player.dice()))
+
+
 def test_what_people_took_back_meanwhile_does_not_use_up_the_time_of_a_resume() -> None:
     """Seed 537: the page told once more what was not stored, people had voided two seconds of it while the line was
     down, and these were granted again instead of the two seconds that had just been watched."""
