@@ -14,7 +14,7 @@ from typing import Any
 from proctor.core import facts as f
 from tests.sim.bits import bits, text
 from tests.sim.books import Book, Chunk, Watch
-from tests.sim.losses import FOR_EVER_MS
+from tests.sim.losses import BEAT_MS, FOR_EVER_MS
 
 GAP_MS = 30_000
 SLACK_MS = 10_000
@@ -40,7 +40,8 @@ class Auditor:
         self.watches: dict[int, Watch] = {}
         self.accepted_at: dict[tuple[str, int], int] = {}
         self.truth: dict[tuple[str, int], str] = {}
-        self.heard_ms: dict[int, int] = defaultdict(int)  # when the newest beat of a learner was accepted
+        self._told_at: dict[tuple[str, int], int] = {}  # how often Redis had forgotten by then
+        self.heard_ms: dict[str, int] = defaultdict(int)  # when the newest beat of a page was accepted
         self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
 
     def fail(self, law: str, detail: str) -> None:
@@ -128,7 +129,7 @@ class Auditor:
         if granted:
             self._grant_laws(watch, book, frame, granted, accepted, elapsed, before)
         if accepted:
-            self.heard_ms[session.learner_id] = now
+            self.heard_ms[session.page_id] = now
             if frame.span:
                 book.reached(session.lesson_id, frame.span, SEEK_MS)
             left = elapsed + watch.slack_ms - granted.bit_count()
@@ -217,6 +218,9 @@ class Auditor:
             elif isinstance(fact, f.CheckDecided):
                 watch.pending = ""
                 book.decided(fact.outcome, world.loop.now_ms)
+                if fact.outcome == "missed":
+                    asked_ms = self.issued.get(fact.check_id, (world.loop.now_ms, 0))[0]
+                    world.losses.stood("check_missed", session.learner_id, asked_ms - BEAT_MS, world.loop.now_ms)
                 if fact.outcome in ("passed", "unclear"):
                     world.losses.ends("check_on_the_way", session.learner_id)
                 self._outcome(fact, session.learner_id)
@@ -249,7 +253,10 @@ class Auditor:
         self.accepted_at.setdefault((ticket.check_id, ticket.try_number), redis_ms)
 
     def told(self, verdict) -> None:
-        self.truth.setdefault((verdict.check_id, verdict.try_number), str(verdict.outcome))
+        """The first word on a burst stays; a Redis that forgot it lets the burst be taken and judged anew."""
+        key, losses = (verdict.check_id, verdict.try_number), self.world.redis.losses
+        if key not in self.truth or self._told_at[key] < losses:
+            self.truth[key], self._told_at[key] = str(verdict.outcome), losses
 
     def judged(self, job, verdict) -> None:
         self.told(verdict)

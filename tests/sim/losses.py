@@ -14,6 +14,7 @@ from tests.sim.bits import bits
 
 GAP_MS = 30_000
 TRAVEL_MS = 320  # two latencies of a healthy line (150 ms at most each): at a pause, and at a check before it
+BEAT_MS = 10_000
 FOR_EVER_MS = 2**60
 
 CAUSES = {
@@ -23,6 +24,8 @@ CAUSES = {
     "page_crash": "the page was closed without a last word: what was played since it last saved",
     "clock_step": "a clock stepped, or a machine stood still: one gap at most",
     "late_line": "a line that delivered seconds late",
+    "welcome_late": "a resume was answered later than the page waits for it, and it resumed once more",
+    "check_missed": "a check was asked of a page that slept, and missed: the beat under way was never told",
     "check_on_the_way": "a check was asked, and the page had not heard of it",
     "ended": "the login ended, the account was blocked or the lesson was taken down",
     "daily_cap": "the day's cap was reached",

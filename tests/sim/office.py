@@ -35,6 +35,8 @@ class Office:
     async def run(self) -> None:
         while not self.closed:
             await asyncio.sleep(EVERY_S * (0.5 + self.random.random()))
+            if self.closed:
+                return
             try:
                 await self._step()
             except Unavailable:

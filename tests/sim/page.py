@@ -66,6 +66,7 @@ class Page:
         self.socket: Socket | None = None
         self.saved = None
         self.saved_ms = 0
+        self.resumes: list[int] = []  # when each resume was sent that no welcome has answered
         self.gone = False
         self.asleep = False
         self._number = 0
@@ -130,6 +131,8 @@ class Page:
         if kind == "opened":
             self.client.socket_opened(now)
         elif kind == "frame":
+            if value["t"] == "welcome":
+                self.welcomed()
             self.client.frame(now, value)
         else:
             self.world.count(f"closed_{value}")
@@ -139,6 +142,7 @@ class Page:
         if self.socket is not None:
             if frame["t"] in ("start", "resume"):
                 self.world.count(f"sent_{frame['t']}")
+                self.resumes.append(self.now())
             self.socket.send_up(frame)
 
     def hangup(self) -> None:
@@ -237,10 +241,17 @@ class Page:
         ways = socket is not None and not (socket.client_gone or socket.server_gone or socket.broken)
         return ways and not self.wire.offline and self.client.state == "live" and socket.gateway.process.runs
 
+    def welcomed(self) -> None:
+        """What was played until the newest resume was told by one whose answer did not come in time."""
+        if len(self.resumes) > 1:
+            self.who.losses.stood("welcome_late", self.who.learner_id, self.resumes[0], self.now())
+        self.resumes.clear()
+
     def left(self) -> None:
         """The learner goes away from this page: with a dead line, its last words are not heard."""
+        self.welcomed()
         if not self.healthy():
-            since_ms = self.world.auditor.heard_ms[self.who.learner_id]
+            since_ms = self.world.auditor.heard_ms[self.page_id]
             self.who.losses.stood("left_unheard", self.who.learner_id, since_ms - 1_000, self.now() + 1_000)
 
     def reload(self) -> Page:

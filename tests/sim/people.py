@@ -98,7 +98,9 @@ class Honest:
         self._later(500 + self.random.random() * 8_000, self._show, page)
 
     def _show(self, page) -> None:
-        if not page.gone:
+        if page.asleep:
+            self._later(1_000, self._show, page)  # a page that sleeps is told when it wakes up
+        elif not page.gone:
             page.client.presence_changed(self.world.loop.now_ms, visible=True, focused=True)
 
     def _pause(self, page, now) -> None:
@@ -158,6 +160,8 @@ class Honest:
 
     def _watch_old(self, page) -> None:
         """Until the device that was left stands still, or is the one in use again."""
+        if not page.healthy():
+            page.left()  # its line broke before it could hand over
         if page.film.playing and not page.gone and page is not self.pages.get(self.device):
             self._later(200, self._watch_old, page)
         else:

@@ -27,8 +27,9 @@ async def settle(world) -> None:
                 "an honest learner comes back and counts", f"learner {one.learner_id}: {_state(page) if page else ''}"
             )
     world.office.closed = True
-    await _until(world, 45, lambda: not _behind(world))
     await asyncio.sleep(4)
+    await _until(world, 45, lambda: not _behind(world))
+    await asyncio.sleep(1)
     _live_sessions_agree(world)
     await _until(world, BACK_S, lambda: not any(_asked(one) for one in world.people if not one.cheat))
     for one in world.people:
