@@ -306,7 +306,7 @@ class Jobs(Protocol):
 
 class HandoverAsked(msgspec.Struct, frozen=True, kw_only=True, tag="handover"):
     learner_id: int
-    fence: int
+    page_id: str  # of who asks: it does not hand over to itself when the word comes late
     device_kind: str
 
 

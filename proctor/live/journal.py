@@ -90,9 +90,9 @@ class Journal:
     async def emptied(self, learner: Learner, most_ms: int) -> None:
         """Wait until nothing of this learner waits here, at most so long; the next transaction is now."""
         self._wake.set()
-        for _again in range(most_ms // LOOK_EVERY_MS):
-            if id(learner) not in self._waiting:
-                return
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + most_ms / 1_000
+        while id(learner) in self._waiting and loop.time() < deadline_s:
             await asyncio.sleep(LOOK_EVERY_MS / 1_000)
 
     def _of(self, learner: Learner) -> _Waiting:

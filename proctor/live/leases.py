@@ -30,6 +30,7 @@ class LeaseKeeper:
         self._gone = gone
         self._marked: dict[Learner, None] = {}  # in the order of their change
         self._scan_ms = 0
+        self._one_call = asyncio.Lock()  # a call that comes home late must not revive what was released meanwhile
         self.failures = 0
         self.bytes_max = 0
 
@@ -41,7 +42,8 @@ class LeaseKeeper:
         while not stop.is_set():
             await asyncio.sleep(self._every_ms / 1_000)
             try:
-                await self.sync(self._due(learners))
+                async with self._one_call:
+                    await self._sync(self._due(learners))
             except Unavailable as error:
                 # Nothing becomes durable: players see it in their acks and pause themselves in time.
                 self.failures += 1
@@ -58,7 +60,11 @@ class LeaseKeeper:
         return [one for one in marked if not one.over]
 
     async def sync(self, learners: list[Learner]) -> None:
-        """Raises Unavailable; then the sessions still count as changed."""
+        """Now, whatever is due. Raises Unavailable; then the sessions still count as changed."""
+        async with self._one_call:
+            await self._sync(learners)
+
+    async def _sync(self, learners: list[Learner]) -> None:
         if not learners:
             return
         now_ms = self._clock.now_ms()

@@ -146,7 +146,7 @@ class Opener:
             return answer
         asked = answer.holder
         if asked is not None:
-            message = HandoverAsked(learner_id=claim.learner_id, fence=0, device_kind=claim.device_kind)
+            message = HandoverAsked(learner_id=claim.learner_id, page_id=claim.page_id, device_kind=claim.device_kind)
             await self._inbox.send(asked.node, message)
         for _again in range(self._handover_ms // ASK_EVERY_MS + 3):
             await asyncio.sleep(ASK_EVERY_MS / 1_000)
@@ -171,7 +171,7 @@ class Opener:
         """Redis forgot the holder, SQL knows where it was: it hands over first, so that nothing durable is lost."""
         if not node:
             return
-        message = HandoverAsked(learner_id=claim.learner_id, fence=0, device_kind=claim.device_kind)
+        message = HandoverAsked(learner_id=claim.learner_id, page_id=claim.page_id, device_kind=claim.device_kind)
         await self._inbox.send(node, message)
         for _again in range(3 * self._handover_ms // ASK_EVERY_MS):
             await asyncio.sleep(ASK_EVERY_MS / 1_000)

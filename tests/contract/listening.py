@@ -8,7 +8,7 @@ from contextlib import suppress
 from proctor.ports import HandoverAsked, Inbox, Message
 
 # Sent until it arrives: a subscription takes effect a moment after it is asked for.
-_HELLO = HandoverAsked(learner_id=0, fence=0, device_kind="listening")
+_HELLO = HandoverAsked(learner_id=0, page_id="", device_kind="listening")
 
 
 class Listening:

@@ -24,7 +24,7 @@ from proctor.ports import (
 from tests.contract.listening import Listening
 
 EVERY_KIND: tuple[Message, ...] = (
-    HandoverAsked(learner_id=1, fence=2, device_kind="phone"),
+    HandoverAsked(learner_id=1, page_id="other", device_kind="phone"),
     VerdictReady(learner_id=1, verdict=Verdict(check_id="c", try_number=1, outcome=Outcome.UNCLEAR, detail="dark")),
     UploadAccepted(learner_id=1, check_id="c", try_number=1, redis_ms=5),
     InstructionReady(learner_id=1, instruction=Instruction(version=3, action="void", lesson_id=2, spans=((0, 5),))),

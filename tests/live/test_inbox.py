@@ -25,8 +25,16 @@ async def test_a_verdict_an_upload_and_a_handover_reach_their_learner() -> None:
     verdict = Verdict(check_id=check.check_id, try_number=1, outcome=Outcome.PASSED)
     deliver(house.hub, VerdictReady(learner_id=1, verdict=verdict))
     assert link.last(wire.VerdictPush).outcome == "passed"
-    deliver(house.hub, HandoverAsked(learner_id=1, fence=0, device_kind="phone"))
+    deliver(house.hub, HandoverAsked(learner_id=1, page_id="other", device_kind="phone"))
     assert link.last(wire.Handover).in_ms == house.settings.handover_ms
+
+
+async def test_a_late_word_of_its_own_asks_nobody_to_hand_over() -> None:
+    """It was sent before the asker took the lease; read afterwards, it asked the asker itself."""
+    house = House()
+    learner, link = await house.studying()
+    deliver(house.hub, HandoverAsked(learner_id=1, page_id=learner.claim.page_id, device_kind="pc"))
+    assert not link.of(wire.Handover)
 
 
 async def test_a_takeover_counts_only_under_a_newer_fence() -> None:
@@ -40,7 +48,7 @@ async def test_a_takeover_counts_only_under_a_newer_fence() -> None:
 
 async def test_a_message_for_somebody_who_is_not_here_is_nothing() -> None:
     house = House()
-    deliver(house.hub, HandoverAsked(learner_id=99, fence=0, device_kind="phone"))
+    deliver(house.hub, HandoverAsked(learner_id=99, page_id="other", device_kind="phone"))
     deliver(house.hub, LeaseTaken(learner_id=99, fence=1, device_kind="", redis_ms=0))
 
 
@@ -50,10 +58,10 @@ async def test_the_loop_delivers_until_it_is_stopped() -> None:
     stop = asyncio.Event()
     task = asyncio.create_task(read_inbox(house.hub, house.inbox, stop))
     await asyncio.sleep(0)
-    await house.inbox.send_to_learner(1, HandoverAsked(learner_id=1, fence=0, device_kind="phone"))
+    await house.inbox.send_to_learner(1, HandoverAsked(learner_id=1, page_id="other", device_kind="phone"))
     async with asyncio.timeout(10):
         while not link.of(wire.Handover):
             await asyncio.sleep(0)
         stop.set()
-        await house.inbox.send(house.hub.node, HandoverAsked(learner_id=1, fence=0, device_kind="pc"))
+        await house.inbox.send(house.hub.node, HandoverAsked(learner_id=1, page_id="other", device_kind="pc"))
         await task

@@ -42,6 +42,27 @@ async def test_a_beat_is_durable_when_its_snapshot_is_stored_and_not_one_that_ca
     assert (learner.session.durable_seq, learner.session.seq) == (2, 3) and learner.session.changed
 
 
+async def test_a_call_under_way_does_not_revive_a_lease_that_is_released_meanwhile(monkeypatch) -> None:
+    house = House()
+    learner, _link = await house.studying()
+    real, under_way, go_on = house.redis._port.sync, asyncio.Event(), asyncio.Event()
+
+    async def first_is_slow(items):
+        if not under_way.is_set():
+            under_way.set()
+            await go_on.wait()
+        return await real(items)
+
+    monkeypatch.setattr(house.redis._port, "sync", first_is_slow)
+    renewing = asyncio.create_task(house.hub.keeper.sync([learner]))
+    await under_way.wait()
+    leaving = asyncio.create_task(house.hub.finish(learner, "left", release=True))
+    await asyncio.sleep(0.2)
+    go_on.set()
+    await asyncio.gather(renewing, leaving)
+    assert await house.redis.holder(1) is None
+
+
 async def test_an_outage_makes_nothing_durable_and_afterwards_everything() -> None:
     house = House()
     learner, _link = await house.studying()
