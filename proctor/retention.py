@@ -30,16 +30,18 @@ async def run(db: Database, evidence: Evidence, *, case_days: int, stop: asyncio
 
 
 async def sweep(db: Database, evidence: Evidence, *, now_ms: int, case_days: int) -> int:
-    """Delete what is due; returns how many. The blob goes first: the register must not forget a picture."""
+    """Delete what is due; returns how many. The blob goes first: the register must not forget a picture.
+
+    All of it is one transaction: a case that claims a picture meanwhile waits, or is seen and keeps it.
+    """
     count = 0
     while True:
-        async with db.read() as conn:
+        async with db.write() as conn:
             ids = await privacy.due_evidence(conn, now_ms, case_ms=case_days * 86_400_000)
+            for evidence_id in ids:
+                await evidence.delete(evidence_id)
+            await privacy.evidence_deleted(conn, ids, now_ms)
         if not ids:
             return count
-        for evidence_id in ids:
-            await evidence.delete(evidence_id)
-        async with db.write() as conn:
-            await privacy.evidence_deleted(conn, ids, now_ms)
         count += len(ids)
         log.info("evidence_deleted", count=len(ids))

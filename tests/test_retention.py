@@ -78,3 +78,34 @@ async def test_the_loop_sweeps_at_once_and_ends_when_asked(db: SqlDatabase, tmp_
     stop.set()
     await asyncio.wait_for(task, 2)
     await db.close()
+
+
+async def test_a_case_that_claims_a_picture_during_a_sweep_waits_for_its_end(db: SqlDatabase, tmp_path: Path) -> None:
+    """It marked a picture as held after the sweep had read it as due: the case held a picture that was gone."""
+    await db.migrate()
+    world = await build(db)
+    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    one = await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner)
+    async with db.write() as conn:
+        await privacy.register_evidence(
+            conn, evidence_id=one, institution_id=world.institution, learner_id=world.learner, kind="burst",
+            check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS,
+        )  # fmt: skip
+    deleting, real = asyncio.Event(), files.delete
+    claimed: list[int] = []
+
+    async def claim() -> None:
+        await deleting.wait()
+        async with db.write() as conn:
+            mine = update(evidence).where(evidence.c.id == one, evidence.c.deleted_ms.is_(None)).values(held=True)
+            claimed.append((await conn.execute(mine)).rowcount)
+
+    async def slow(evidence_id: str) -> None:
+        deleting.set()
+        await asyncio.sleep(0.1)
+        await real(evidence_id)
+
+    files.delete = slow  # type: ignore[method-assign]
+    await asyncio.gather(retention.sweep(db, files, now_ms=NOW_MS + 1, case_days=730), claim())
+    assert claimed == [0]
+    await db.close()

@@ -52,6 +52,18 @@ async def test_an_untouched_chain_is_whole_and_any_touch_is_found_where_it_was(w
     assert await broken_at(world, insert(audit).values(**forged)) > third  # type: ignore[operator]
 
 
+async def test_the_newest_rows_alone_are_held_to_the_one_before_them(world: World, rows: list[int]) -> None:
+    first, second, third = rows
+    found = []
+    with pytest.raises(RuntimeError):
+        async with world.db.write() as conn:
+            assert [await verify(conn, newest=n) for n in (1, 2, 9_999)] == [None] * 3
+            await conn.execute(update(audit).where(audit.c.id == second).values(detail="{}"))
+            found = [await verify(conn, newest=n) for n in (1, 2, 9_999)]
+            raise RuntimeError
+    assert found == [None, second, second], "a page proves what it says that it proves, and no more"
+
+
 async def test_writers_at_the_same_moment_chain_one_behind_the_other(world: World) -> None:
     async def write(number: int) -> None:
         async with world.db.write() as conn:

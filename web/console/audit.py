@@ -14,6 +14,7 @@ from web.console import words
 from web.render import at, render, translator
 
 PAGE_MAX = 1_000
+PROVEN_ROWS = 2_000
 
 ACTIONS = {
     "console:evidence:opened": words._n("打开核验照片"),
@@ -68,4 +69,5 @@ async def audit_page(request: web.Request) -> web.StreamResponse:
 
 
 async def _intact(conn: AsyncConnection) -> bool:
-    return await service.verify(conn) is None
+    """Of the newest rows: a page must not hash years of history on the loop. `proctor doctor` walks all of it."""
+    return await service.verify(conn, newest=PROVEN_ROWS) is None

@@ -47,12 +47,13 @@ async def append_audit(
     await conn.execute(insert(audit).values(**row, hash=row_hash(bytes(previous), row)))
 
 
-async def verify(conn) -> int | None:
-    """Walk the whole chain; the id of the first row that does not fit, or None when all do.
+async def verify(conn, *, newest: int = 0) -> int | None:
+    """Walk the chain; the id of the first row that does not fit, or None when all do.
 
+    `newest`: only so many of the newest rows, for a page that somebody waits for; 0: all of them (`doctor`).
     A row removed from the very end leaves no trace here: backups and the newest hash in logs show that.
     """
-    previous, after_id = GENESIS, 0
+    previous, after_id = await _before(conn, newest) if newest else (GENESIS, 0)
     while True:
         page = select(audit).where(audit.c.id > after_id).order_by(audit.c.id).limit(_PAGE_ROWS)
         rows = (await conn.execute(page)).mappings().all()
@@ -62,3 +63,10 @@ async def verify(conn) -> int | None:
             previous, after_id = bytes(row["hash"]), row["id"]
         if len(rows) < _PAGE_ROWS:
             return None
+
+
+async def _before(conn, newest: int) -> tuple[bytes, int]:
+    """Hash and id of the row before the `newest` ones; the beginning of the chain when there are no more."""
+    row = select(audit.c.hash, audit.c.id).order_by(audit.c.id.desc()).offset(newest).limit(1)
+    found = (await conn.execute(row)).one_or_none()
+    return (bytes(found.hash), found.id) if found else (GENESIS, 0)

@@ -121,7 +121,7 @@ async def register_evidence(
 
 
 async def due_evidence(conn, now_ms: int, *, case_ms: int, limit: int = 200) -> Sequence[str]:
-    """Ids of blobs whose time is over. What a case holds is due only when it is older than `case_ms`."""
+    """Ids of blobs whose time is over, their rows locked. What a case holds is due only when older than `case_ms`."""
     over = (evidence.c.held.is_(False)) & (evidence.c.delete_after_ms <= now_ms)
     old = (evidence.c.held.is_(True)) & (evidence.c.created_ms <= now_ms - case_ms)
     statement = (
@@ -129,6 +129,7 @@ async def due_evidence(conn, now_ms: int, *, case_ms: int, limit: int = 200) -> 
         .where(evidence.c.deleted_ms.is_(None), over | old)
         .order_by(evidence.c.delete_after_ms)
         .limit(limit)
+        .with_for_update()
     )
     return (await conn.execute(statement)).scalars().all()
 
