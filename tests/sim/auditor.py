@@ -100,6 +100,10 @@ class Auditor:
         if not playing:
             # Nobody had said, durably, that something plays: what was played since then is worth nothing.
             self.world.losses.stood("play_unheard", opening.learner_id, accepted if base else 0, now + 1_000)
+        line = learner.link._transport
+        if resume is not None and (line is None or line.client_gone):
+            # Nobody is at its other end, and what the next resume tells counts from a seat in which nothing plays.
+            self.world.losses.stood("given_up_dial", opening.learner_id, accepted, now)
         granted = bits(session.credit.covered) & ~bits(opening.covered)
         if resume is not None:
             for span in sorted(resume.spans):
