@@ -98,6 +98,7 @@ def test_a_child_that_dies_at_the_start_ends_the_run_with_its_last_words(tmp_pat
     says_one_sentence(done, "log_level")
 
 
+@pytest.mark.alone
 async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
     async with Stack(tmp_path / "data", copy=False) as stack:
         async with await stack.learner() as person:
