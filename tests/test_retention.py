@@ -48,8 +48,8 @@ async def test_a_sweep_deletes_what_is_due_and_nothing_else(db: SqlDatabase, tmp
     await db.close()
 
 
-async def test_a_picture_that_cannot_be_deleted_stays_in_the_register(db: SqlDatabase, tmp_path: Path) -> None:
-    """The blob goes first: a register that forgot a picture would keep it for ever."""
+async def due_picture(db: SqlDatabase, tmp_path: Path) -> tuple[FileEvidence, str]:
+    """One picture whose time is over at NOW_MS: its store and its id."""
     await db.migrate()
     world = await build(db)
     files = FileEvidence(tmp_path / "evidence", b"e" * 32)
@@ -59,6 +59,12 @@ async def test_a_picture_that_cannot_be_deleted_stays_in_the_register(db: SqlDat
             conn, evidence_id=one, institution_id=world.institution, learner_id=world.learner, kind="burst",
             check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS,
         )  # fmt: skip
+    return files, one
+
+
+async def test_a_picture_that_cannot_be_deleted_stays_in_the_register(db: SqlDatabase, tmp_path: Path) -> None:
+    """The blob goes first: a register that forgot a picture would keep it for ever."""
+    files, one = await due_picture(db, tmp_path)
     path = files._path(one)
     path.unlink()
     path.mkdir()  # a disk that refuses
@@ -82,15 +88,7 @@ async def test_the_loop_sweeps_at_once_and_ends_when_asked(db: SqlDatabase, tmp_
 
 async def test_a_case_that_claims_a_picture_during_a_sweep_waits_for_its_end(db: SqlDatabase, tmp_path: Path) -> None:
     """It marked a picture as held after the sweep had read it as due: the case held a picture that was gone."""
-    await db.migrate()
-    world = await build(db)
-    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
-    one = await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner)
-    async with db.write() as conn:
-        await privacy.register_evidence(
-            conn, evidence_id=one, institution_id=world.institution, learner_id=world.learner, kind="burst",
-            check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS,
-        )  # fmt: skip
+    files, one = await due_picture(db, tmp_path)
     deleting, real = asyncio.Event(), files.delete
     claimed: list[int] = []
 
