@@ -308,6 +308,7 @@ class HandoverAsked(msgspec.Struct, frozen=True, kw_only=True, tag="handover"):
     learner_id: int
     page_id: str  # of who asks: it does not hand over to itself when the word comes late
     device_kind: str
+    fence: int = 0  # of the seat that is asked, where SQL named it: it may be the same page's; 0: another page's
 
 
 class VerdictReady(msgspec.Struct, frozen=True, kw_only=True, tag="verdict"):

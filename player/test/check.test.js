@@ -169,3 +169,16 @@ test('a verdict of another check, and a frame that comes too late, change nothin
   booth.check.cameraReady(booth.now);
   assert.equal(booth.closed, 2, 'nobody waits for this camera any more');
 });
+
+test('a page that comes back while its burst is judged waits, and takes no other', () => {
+  const booth = createBooth();
+  booth.check.pending(0, push({ judging: true, left_ms: 0 }), true);
+  booth.check.start(0);
+  booth.pass(5000);
+  assert.deepEqual([booth.check.stage, booth.opened, booth.uploads], ['judging', 0, []]);
+  booth.verdict({ outcome: 'unclear', decided: false, next: push({ try_number: 2, ticket: 't2' }) });
+  assert.equal(booth.check.stage, 'again');
+  booth.check.pending(booth.now, push({ try_number: 2, ticket: 't3', judging: true }), true);
+  booth.verdict({});
+  assert.deepEqual([booth.check.stage, booth.uploads], ['result', []]);
+});

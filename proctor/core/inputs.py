@@ -117,6 +117,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     page_id: str
     resumed: bool  # a reconnect of this page to this lesson; else somebody pressed play
     taken_over: bool
+    unknown: bool = False  # of the seat that is resumed nothing is known: also not whether its check was taken
     duration_ms: int
     covered: Spans  # provisional, waiting and final spans of this lesson, after settling
     provisional: Spans = ()  # the part of `covered` that the next decided check settles

@@ -82,15 +82,17 @@ class Person:
 
     def _open_without_pending(self, opening: Opening, now_ms: int) -> None:
         base = opening.base
-        if not opening.resumed:
-            # What was due when the page was left is not shed by leaving it: a fresh pass does not stand for it.
-            left_due = base is not None and base.due is not None
-            needed = left_due or start_check_needed(self.policy, base, opening.now_redis_ms)
-            self._ask(CheckKind.START, now_ms, needed)
-        elif base is not None:
+        if opening.resumed and base is not None:
             self.must, self.stopped = base.must_check, base.stopped
             if base.due is not None:
                 self._ask(base.due, now_ms, True)
+                return
+        if not opening.resumed or opening.unknown:
+            # What was due when the page was left is not shed by leaving it: a fresh pass does not stand for it.
+            # Nor is what a gateway had asked that died before anybody else knew of it.
+            left_due = base is not None and base.due is not None
+            needed = left_due or start_check_needed(self.policy, base, opening.now_redis_ms)
+            self._ask(CheckKind.START, now_ms, needed)
 
     def _end_check_left(self, opening: Opening, now_ms: int) -> tuple[Fact, ...]:
         """An end check left open comes first, once more; after its make-up window it was missed."""

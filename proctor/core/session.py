@@ -126,7 +126,7 @@ class Session(Seat):
         keep = beat.kind in ("beat", "play", "show") and not self.why
         self.credit.accept(now_ms, beat.playing and not self.held, keep)
         self.position_ms = min(beat.pos, self.duration_ms)
-        self.at_ms = now_ms
+        self.at_ms, self.barred_ms = now_ms, 0
         facts += self._turn(beat, now_ms, cause)
         self._plan(now_ms)
         return facts
@@ -373,7 +373,9 @@ class Session(Seat):
         if self.lost or not self.held:
             return ()
         self.held = False
-        self.credit.accept(now_ms, False, False)
+        if not self.barred_ms:
+            self.credit.accept(now_ms, False, False)
+        # Else no beat came meanwhile: what was played until the hold was heard of is told by the next one.
         return (Held(lesson_id=self.lesson_id, at_ms=now_ms, cause="tick", why=why, over=True),)
 
     def leave(self, why: str, now_ms: int) -> tuple[Fact, ...]:

@@ -107,6 +107,7 @@ class CheckPush(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     upload: str  # address for the HTTP POST, relative to the page's origin
     actions: tuple[str, ...] = ()  # none yet: room for ordered random actions
     enrol: bool = False  # this capture becomes the enrolment
+    judging: bool = False  # that burst was taken and waits for its verdict: nothing to do but to wait
 
 
 class Welcome(_Frame, tag="welcome", frozen=True, kw_only=True, gc=False):

@@ -41,9 +41,12 @@ class Bursts:
     # Offering.
 
     async def push_of(self, learner: Learner) -> wire.CheckPush | None:
-        """Open the awaited burst for uploads and say what the player needs; None when nothing is awaited."""
+        """Open the awaited burst for uploads and say what the player needs; None when no check is pending.
+
+        One that waits for its verdict is told, too: a page that came back would play on uncounted meanwhile.
+        """
         check = learner.session.person.check
-        if check is None or check.state is not State.OPEN:
+        if check is None:
             return None
         claim, now_ms = learner.claim, self._clock.now_ms()
         left_ms = check.left_ms(now_ms)
@@ -59,6 +62,7 @@ class Bursts:
             id=check.check_id, kind=str(check.kind), nonce=check.nonce, left_ms=left_ms,
             try_number=ticket.try_number, tries_left=learner.session.policy.check_tries - check.tries,
             ticket=self._mint(ticket), upload=f"/api/v1/checks/{check.check_id}/frames", enrol=ticket.enrol,
+            judging=check.state is State.JUDGING,
         )  # fmt: skip
 
     async def offer(self, learner: Learner) -> None:

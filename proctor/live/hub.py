@@ -7,6 +7,7 @@ call: no task, no timer, no store on the way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine
 
@@ -67,7 +68,7 @@ class Hub:
             facts_max=settings.journal_facts_max, written=self._written, held=self._hold_all,
         )  # fmt: skip
         self.keeper = LeaseKeeper(
-            leases, clock, every_ms=settings.snapshot_every_ms, lost=self.taken, gone=self._redis_gone
+            leases, clock, every_ms=settings.snapshot_every_ms, lost=self._outrun, gone=self._redis_gone
         )
 
     def spawn(self, work: Coroutine) -> asyncio.Task:
@@ -247,7 +248,7 @@ class Hub:
                 self.spawn(self.bursts.offer_again(learner, fact))
             elif isinstance(fact, CheckDecided):
                 self.bursts.decided(learner, fact)
-                self.tell_ledger(learner, "check")
+                self.instructions.tell(learner, "check")
             elif isinstance(fact, CheckUndecided):
                 self.bursts.decided(learner, fact)
                 self.spawn(self.bursts.cancel(fact.check_id))
@@ -273,16 +274,6 @@ class Hub:
                 self.counts[f"uncounted_{fact.reason}"] += 1
             elif isinstance(fact, CheckDecided):
                 self.counts[f"checks_{fact.outcome}"] += 1
-
-    def tell_ledger(self, learner: Learner, action: str, spans: tuple = ()) -> None:
-        """The record changed: coverage and totals as they are now."""
-        session = learner.session
-        learner.link.send(
-            wire.Ledger(
-                action=action, covered=session.credit.covered, total_ms=session.total_ms,
-                final_ms=session.final_ms, spans=spans,
-            )
-        )  # fmt: skip
 
     # Leaving.
 
@@ -333,6 +324,13 @@ class Hub:
         learner.handover_kind = device_kind
         self.alarms.set(learner, learner.handover_ms)
         learner.link.send(wire.Handover(in_ms=self.settings.handover_ms))
+        self.spawn(self._keep(learner))
+
+    async def _keep(self, learner: Learner) -> None:
+        """What is known is durable before the lease is taken, perhaps by force: the store may have forgotten it."""
+        if not learner.over:
+            with contextlib.suppress(Unavailable):
+                await self.keeper.sync([learner])
 
     def taken(self, learner: Learner, device_kind: str = "") -> None:
         """A newer fence exists: from now on nothing of this session counts."""
@@ -343,6 +341,13 @@ class Hub:
         self._forget(learner)
         self.counts["taken"] += 1
         self.last_word(learner, "taken_over", errors.CLOSE_TAKEN_OVER, device_kind or learner.handover_kind)
+
+    def _outrun(self, learner: Learner) -> None:
+        """Redis has a newer fence. Who was asked to hand over stores first what it knows: SQL says what counts."""
+        if learner.handover_ms:
+            self.spawn(self.hand_over(learner))
+        else:
+            self.taken(learner)
 
     def _forget(self, learner: Learner) -> None:
         if self.learners.get(learner.claim.learner_id) is learner:

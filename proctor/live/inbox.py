@@ -34,7 +34,8 @@ def deliver(hub: Hub, message: Message) -> None:
     elif isinstance(message, UploadAccepted):
         hub.bursts.accepted(learner, message.check_id, message.try_number, message.redis_ms)
     elif isinstance(message, HandoverAsked):
-        if message.page_id != learner.claim.page_id:
+        own = message.page_id == learner.claim.page_id
+        if learner.session.fence <= message.fence if message.fence else not own:
             hub.asked_to_hand_over(learner, message.device_kind)
     elif isinstance(message, LeaseTaken):
         if message.fence > learner.session.fence:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from proctor import errors
+from proctor.core import wire
 from proctor.core.inputs import Instruction
 from proctor.errors import Unavailable
 from proctor.live.learner import Learner
@@ -60,4 +61,15 @@ class Instructions:
         elif instruction.lesson_id == session.lesson_id:
             if final_ms is not None:
                 session.final_ms = final_ms
-            self._hub.tell_ledger(learner, instruction.action, instruction.spans)
+            self.tell(learner, instruction.action, instruction.spans)
+
+    @staticmethod
+    def tell(learner: Learner, action: str, spans: tuple = ()) -> None:
+        """The record changed: coverage and totals as they are now."""
+        session = learner.session
+        learner.link.send(
+            wire.Ledger(
+                action=action, covered=session.credit.covered, total_ms=session.total_ms,
+                final_ms=session.final_ms, spans=spans,
+            )
+        )  # fmt: skip

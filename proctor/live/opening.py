@@ -124,12 +124,12 @@ class Opener:
             seat = await self._open_seat(claim, fence is not None, acquired)
             if isinstance(seat, SeatOpened):
                 await self._tell(claim, rival, acquired)
-                return Opened(opening=self._opening(claim, fence is not None, acquired, seat, rival), seat=seat)
+                return Opened(opening=self._opening(claim, fence, acquired, seat, rival), seat=seat)
             if seat.why != "stale":
                 await self._leases.release(claim.learner_id, acquired.fence)
                 return Closing(code=REFUSALS[seat.why], why=seat.why)
             # Redis forgot: lift its fence above the stored one and take a new one as the same page.
-            await self._ask_forgotten(claim, seat.node)
+            await self._ask_forgotten(claim, seat)
             await self._leases.reseed(claim.learner_id, seat.stored_fence)
             log.warning("fence_reseeded", node=self._node)
         return Closing(code=errors.CLOSE_UNAVAILABLE, why="stale")
@@ -165,14 +165,16 @@ class Opener:
         """
         seat = await self._open_seat(claim, True, msgspec.structs.replace(acquired, fence=fence))
         if isinstance(seat, SeatRefused) and seat.why == "stale":
-            await self._ask_forgotten(claim, seat.node)
+            await self._ask_forgotten(claim, seat)
 
-    async def _ask_forgotten(self, claim: Claim, node: str) -> None:
+    async def _ask_forgotten(self, claim: Claim, seat: SeatRefused) -> None:
         """Redis forgot the holder, SQL knows where it was: it hands over first, so that nothing durable is lost."""
-        if not node:
+        if not seat.node:
             return
-        message = HandoverAsked(learner_id=claim.learner_id, page_id=claim.page_id, device_kind=claim.device_kind)
-        await self._inbox.send(node, message)
+        message = HandoverAsked(
+            learner_id=claim.learner_id, page_id=claim.page_id, device_kind=claim.device_kind, fence=seat.stored_fence
+        )
+        await self._inbox.send(seat.node, message)
         for _again in range(3 * self._handover_ms // ASK_EVERY_MS):
             await asyncio.sleep(ASK_EVERY_MS / 1_000)
             found = await self._leases.holder(claim.learner_id)
@@ -191,13 +193,14 @@ class Opener:
         )  # fmt: skip
 
     def _opening(
-        self, claim: Claim, resumed: bool, acquired: Acquired, seat: SeatOpened, rival: Holder | None
+        self, claim: Claim, fence: int | None, acquired: Acquired, seat: SeatOpened, rival: Holder | None
     ) -> Opening:
         now_ms = self._clock.now_ms()
         day, day_end_ms = self._clock.day(now_ms, seat.zone)
         return Opening(
             learner_id=claim.learner_id, lesson_id=claim.lesson_id, class_id=seat.class_id, fence=acquired.fence,
-            device_id=claim.device_id, page_id=claim.page_id, resumed=resumed,
+            device_id=claim.device_id, page_id=claim.page_id, resumed=fence is not None,
+            unknown=fence is not None and (seat.base is None or seat.base.fence < fence),
             taken_over=rival is not None and rival.device_id != claim.device_id, duration_ms=seat.duration_ms,
             covered=seat.covered, provisional=seat.provisional, reached_ms=seat.reached_ms, totals=seat.totals,
             base=seat.base, now_redis_ms=self._clock.redis_ms(now_ms), day=day, day_end_ms=day_end_ms,

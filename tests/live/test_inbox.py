@@ -37,6 +37,17 @@ async def test_a_late_word_of_its_own_asks_nobody_to_hand_over() -> None:
     assert not link.of(wire.Handover)
 
 
+async def test_a_seat_that_sql_named_is_asked_by_its_own_page_and_a_younger_one_is_not() -> None:
+    house = House()
+    learner, link = await house.studying()
+    fence = learner.session.fence
+    named = {"learner_id": 1, "page_id": learner.claim.page_id, "device_kind": "pc"}
+    deliver(house.hub, HandoverAsked(**named, fence=fence - 1))
+    assert not link.of(wire.Handover)
+    deliver(house.hub, HandoverAsked(**named, fence=fence))
+    assert link.of(wire.Handover)
+
+
 async def test_a_takeover_counts_only_under_a_newer_fence() -> None:
     house = House()
     learner, link = await house.studying()

@@ -216,6 +216,11 @@ class Check:
         same = bool(self.push) and self.push["id"] == push["id"]
         same_try = same and self.push["try_number"] == push["try_number"]
         self.push = push
+        if push["judging"]:
+            self._drop()
+            self.accepted = True
+            self.stage = "judging"
+            return
         if same_try and self.stage not in ("none", "result"):
             if self.stage == "sending" or (self.stage == "judging" and not self.declined):
                 self._send(now)

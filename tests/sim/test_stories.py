@@ -14,10 +14,12 @@ from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
 from proctor.core import wire
 from proctor.core.facts import CheckKind, Credited, Outcome
 from proctor.core.inputs import Instruction, Verdict
+from proctor.core.lease import Holding
 from proctor.live.hub import Hub
-from proctor.live.inbox import read_inbox
-from proctor.live.learner import Claim
+from proctor.live.inbox import deliver, read_inbox
+from proctor.live.learner import Claim, Learner
 from proctor.live.ticker import run_ticker
+from proctor.ports import HandoverAsked
 from proctor.settings import Settings
 from tests.core.worlds import Player, after
 
@@ -73,6 +75,7 @@ def claim(device: str = "d", ticket: str = "") -> Claim:
 
 
 START = wire.Start(v=1, ticket="t")
+PHONE = Holding(device_id="phone", page_id="page-phone", node="b")
 
 
 async def resumed(hub: Hub, fence: int) -> tuple:
@@ -299,6 +302,7 @@ async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
     loops = [asyncio.create_task(work) for work in works]
     house.records.directory.accounts[1].face_consent = False  # no check stands between
     learner = await hub.open(claim(ticket="t1"), START, link)
+    await hub.journal.flush()
     hub.beat(learner, beat(link, learner, kind="play"))
     house.clock.advance(10_000)
     hub.beat(learner, beat(link, learner, span=(0, 10_000), pos=10_000))
@@ -314,8 +318,89 @@ async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
             house.clock.advance(20)
 
     loops.append(asyncio.create_task(time()))
-    other = Link()
-    again = await house.hub("b").open(claim(), wire.Resume(v=1, token="t", fence=1, spans=[(0, 10_000)]), other)
+    again = await house.hub("b").open(claim(), wire.Resume(v=1, token="t", fence=1), Link())
     for task in loops:
         task.cancel()
-    assert again is not None and again.session.credit.covered == ((0, 10_000),)
+    assert again is not None and again.session.credit.covered == ((0, 10_000),), "also what the page tells no more"
+
+
+async def ten_durable_seconds(house: House) -> tuple[Hub, Link, Learner]:
+    house.records.directory.accounts[1].face_consent = False  # no check stands between
+    hub, link = house.hub("a"), Link()
+    learner = await hub.open(claim(ticket="t1"), START, link)
+    hub.beat(learner, beat(link, learner, kind="play"))
+    house.clock.advance(10_000)
+    hub.beat(learner, beat(link, learner, span=(0, 10_000), pos=10_000))
+    await hub.keeper.sync([learner])
+    assert learner.session.durable_seq == 2
+    return hub, link, learner
+
+
+async def test_who_is_asked_to_hand_over_makes_durable_at_once_what_redis_forgot() -> None:
+    """Seed 3570: Redis forgot the newest snapshot, another device started, the page that was asked did not answer,
+    and the lease was taken by force before its gateway gave it up: a second that was told to be durable was gone."""
+    house = House()
+    hub, _link, learner = await ten_durable_seconds(house)
+    house.leases.table.rows[1].snapshot = b""
+    hub.asked_to_hand_over(learner, "phone")
+    await hub.settle()
+    taken = house.leases.table.acquire(1, PHONE, 30_000, house.clock.now_ms(), force=True)
+    assert taken.snapshot is not None and taken.snapshot.open_spans == ((0, 10_000),)
+
+
+async def test_a_seat_that_redis_has_forgotten_stores_what_it_knows_when_sql_names_it() -> None:
+    """Seed 158: Redis forgot everything, the same page dialled anew and had a fence already when SQL named its old
+    seat. That one was not asked, for it was the asker's page; or it heard first from Redis that it was outrun."""
+    house = House()
+    hub, _link, learner = await ten_durable_seconds(house)
+    house.leases.table.lose_everything()
+    house.leases.table.acquire(1, PHONE, 30_000, house.clock.now_ms(), fence=learner.session.fence)
+    asked = HandoverAsked(learner_id=1, page_id="page-d", device_kind="pc", fence=learner.session.fence)
+    deliver(hub, asked)
+    writing = asyncio.create_task(hub.journal.run(asyncio.Event()))
+    await hub.settle()
+    writing.cancel()
+    assert learner.over and (await house.records.coverage(1, 1))[0] == ((0, 10_000),)
+
+
+async def test_a_page_that_comes_back_while_it_is_judged_hears_that_a_check_is_pending() -> None:
+    """Seed 2988: the welcome named no check, for nothing was awaited of the page. It played on uncounted until the
+    verdict came."""
+    house = House()
+    hub, link = house.hub("a"), Link()
+    learner = await hub.open(claim(ticket="t1"), START, link)
+    await hub.settle()
+    check = learner.session.person.check
+    hub.bursts.accepted(learner, check.check_id, 1, house.clock.now_ms())
+    await hub.finish(learner, "disconnected", release=False)
+    _again, said = await resumed(house.hub("b"), learner.session.fence)
+    push = said.last(wire.Welcome).check
+    assert push.id == check.check_id and push.judging
+
+
+async def test_a_check_that_died_with_its_gateway_before_anybody_knew_is_asked_again() -> None:
+    """Seed 5286: the gateway died a moment after the start check was asked. The page came back to a seat of which
+    nothing was known, and 50 seconds were earned until the next random check."""
+    house = House()
+    first = await house.hub("a").open(claim(ticket="t1"), START, Link())
+    assert first.session.person.check is not None
+    _again, said = await resumed(house.hub("b"), first.session.fence)
+    assert said.last(wire.Welcome).check.kind == "start"
+
+
+def test_a_hold_that_is_over_before_the_page_has_heard_of_it_costs_nothing() -> None:
+    """Seed 4338: the journal was full for 3 ms, and all that had been played since the last beat was refused."""
+    player = Player()
+    player.play()
+    player.beat()
+    player.now_ms += 6_000
+    player.add(player.session.hold("journal_full", player.now_ms))
+    player.add(player.session.release("journal_full", player.now_ms + 3))
+    player.beat("pause", wait_ms=100, played_ms=6_100)
+    assert player.total_ms == 16_100
+    player.play()
+    player.add(player.session.hold("journal_full", player.now_ms))
+    player.beat("pause", wait_ms=100, played_ms=100)
+    player.add(player.session.release("journal_full", player.now_ms + 9_000))
+    player.beat("beat", wait_ms=10_000, played_ms=9_000)
+    assert player.total_ms == 16_100, "and what was told to stand earns nothing until it is told to play"

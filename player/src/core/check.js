@@ -65,7 +65,8 @@ export class Check {
     this.deadline = now + push.left_ms;
     this.window = Math.max(same ? this.window : 0, push.left_ms, 1);
     this.stoodAt = 0;
-    if (sameTry && this.stage !== 'none' && this.stage !== 'result') this._again(now);
+    if (push.judging) this._waits(now);
+    else if (sameTry && this.stage !== 'none' && this.stage !== 'result') this._again(now);
     else {
       this._drop();
       this.why = same ? this.why : '';
@@ -84,6 +85,15 @@ export class Check {
       this.stoodAt = now;
       this._send(now);
     }
+  }
+
+  /** The burst was taken, perhaps from an earlier load of this page: its verdict comes. @param {number} now */
+  _waits(now) {
+    this._drop();
+    this.accepted = true;
+    this.why = '';
+    this.stage = 'judging';
+    this.stoodAt = this.sentAt = now;
   }
 
   _drop() {
