@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from proctor.core import facts as f
+from proctor.core.snapshot import decode_snapshot
+from proctor.errors import Unavailable
 from tests.sim.bits import bits, text
 from tests.sim.books import Book, Chunk, Watch
 from tests.sim.losses import BEAT_MS, FOR_EVER_MS
@@ -58,7 +60,12 @@ class Auditor:
 
         async def opening(claim, fence):
             began_ms = self.world.loop.now_ms
-            answer = await open_(claim, fence)
+            try:
+                answer = await open_(claim, fence)
+            except Unavailable:
+                # A fence that Redis handed out, and no seat: whom SQL names may not have been asked any more.
+                self.books[claim.learner_id].broken_open_ms = self.world.loop.now_ms
+                raise
             if hasattr(answer, "opening"):
                 self.books[claim.learner_id].began[answer.opening.fence] = began_ms
             return answer
@@ -140,6 +147,9 @@ class Auditor:
             watch.slack_ms = 0 if frame.kind in CLOSERS else max(0, min(SLACK_MS, left))
             if watch.playing:
                 book.worked |= bits([(max(0, now - elapsed), now)])
+            elif frame.playing:
+                told_ms = learner.link._transport.told_ms[frame.seq]
+                self.world.losses.stood("play_on_the_way", session.learner_id, told_ms, now)
             watch.last_ms, watch.playing, watch.seq = mono, frame.playing, frame.seq
             watch.acks[frame.seq] = session.view().nonce
             book.beats[session.fence, frame.seq] = (now, frame.playing)
@@ -172,19 +182,18 @@ class Auditor:
 
     def _granted(self, watch: Watch, book: Book, granted: int, from_ms: int, now_ms: int) -> None:
         session = watch.learner.session
-        ms = granted.bit_count()
         watch.grants.append((watch.seq, granted, self.world.redis.losses))
         book.granted[session.lesson_id] |= granted
         book.worked |= bits([(max(0, from_ms), now_ms)])
-        book.since_check_ms += ms
+        book.since_check.add(session.lesson_id, granted)
         who = f"learner {session.learner_id}"
         if book.owed:
-            book.owed_ms += ms
-            if book.owed_ms > SHED_MS:
-                self.fail("a due check is never shed", f"{who}: {book.owed_ms} ms since {book.owed}")
+            book.since_owed.add(session.lesson_id, granted)
+            if book.since_owed.ms > SHED_MS:
+                self.fail("a due check is never shed", f"{who}: {book.since_owed.ms} ms since {book.owed}")
         most = self.world.policy.check_every_ms_max + SHED_MS + book.lost_ms
-        if book.since_check_ms > most and session.licence.earns:
-            self.fail("a random check comes in time", f"{who}: {book.since_check_ms} ms without one")
+        if book.since_check.ms > most and session.licence.earns:
+            self.fail("a random check comes in time", f"{who}: {book.since_check.ms} ms without one")
 
     def _durable(self, watch: Watch, book: Book) -> None:
         session = watch.learner.session
@@ -196,7 +205,7 @@ class Auditor:
         watch.durable = told
         for seq, granted, losses in watch.grants:
             if seq <= told:
-                book.durable.append(Chunk(session.lesson_id, granted, losses, watch, self.world.loop.now_ms))
+                book.durable.append(Chunk(session.lesson_id, granted, losses, watch))
         watch.grants = [one for one in watch.grants if one[0] > told]
 
     def _facts(self, learner, facts) -> None:
@@ -323,7 +332,7 @@ class Auditor:
             missing = chunk.mask & ~book.mask(chunk.lesson_id, Book.ALL)
             if not missing:
                 continue
-            if chunk.losses == self.world.redis.losses or not self._failed_as_well(chunk):
+            if chunk.losses == self.world.redis.losses or not self._failed_as_well(request.learner_id, chunk):
                 chunk_of = chunk.watch.learner.session
                 self.world.trace("missing", chunk_of.fence, chunk_of.seq, chunk.watch.gateway.name)
                 self.fail("durable is never lost by one failure", f"learner {request.learner_id}: {text(missing)}")
@@ -333,11 +342,24 @@ class Auditor:
                 book.lost_ms += missing.bit_count()
         book.durable = []
 
-    def _failed_as_well(self, chunk: Chunk) -> bool:
-        """Redis forgot what the gateway knew: is there a second failure by which nobody could tell it any more?"""
-        gateway, world = chunk.watch.gateway, self.world
-        process = gateway.process
-        return process.dead or process.frozen or process.thawed_ms >= chunk.at_ms or world.quiet_bus
+    def _failed_as_well(self, learner_id: int, chunk: Chunk) -> bool:
+        """Redis forgot what the gateway knew: was there a second failure by which nobody could tell it any more?"""
+        redis, process = self.world.redis, chunk.watch.gateway.process
+        failed_ms = (
+            process.thawed_ms, redis.inbox.unheard_ms.get(learner_id, -1), self.books[learner_id].broken_open_ms
+        )  # fmt: skip
+        return process.dead or process.frozen or max(failed_ms) >= redis.lost_ms[chunk.losses]
+
+    def waiting(self, learner_id: int, lesson_id: int) -> int:
+        """What the newest snapshot in Redis holds: the next open of the seat settles it, also days later."""
+        row = self.world.redis.leases.table.rows.get(learner_id)
+        if row is None or not row.snapshot:
+            return 0
+        one = decode_snapshot(row.snapshot)
+        found = bits(one.open_spans) if one.lesson_id == lesson_id else 0
+        for _number, lesson, spans, _day in one.closed:
+            found |= bits(spans) if lesson == lesson_id else 0
+        return found
 
     def wrote(self, items, answers) -> None:
         touched: dict[int, None] = {}
@@ -383,6 +405,9 @@ class Auditor:
         book = self.books[learner_id]
         before = book.mask(lesson_id, ("void",)).bit_count()
         book.decide(lesson_id, action, bits(spans))
+        if action == "void":
+            book.since_check.take(lesson_id, bits(spans))
+            book.since_owed.take(lesson_id, bits(spans))
         if action == "void" and book.mask(lesson_id, ("void",)).bit_count() > before:
             self.world.count("voided")
         self._compare(learner_id, book)

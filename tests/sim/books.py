@@ -15,7 +15,6 @@ class Chunk:
     mask: int
     losses: int
     watch: Watch
-    at_ms: int
 
 
 @dataclass(slots=True)
@@ -28,6 +27,26 @@ class Line:
 
     def __post_init__(self) -> None:
         self.ms = self.mask.bit_count()
+
+
+class Earned:
+    """Distinct milliseconds of media that were granted. A seat that nobody stored grants the same ones once more."""
+
+    def __init__(self) -> None:
+        self._masks: dict[int, int] = defaultdict(int)
+        self._taken_ms = 0
+
+    def add(self, lesson_id: int, mask: int) -> None:
+        self._masks[lesson_id] |= mask
+
+    def take(self, lesson_id: int, mask: int) -> None:
+        """Voided: it was earned, and may be earned again."""
+        self._taken_ms += (self._masks[lesson_id] & mask).bit_count()
+        self._masks[lesson_id] &= ~mask
+
+    @property
+    def ms(self) -> int:
+        return self._taken_ms + sum(mask.bit_count() for mask in self._masks.values())
 
 
 class Watch:
@@ -73,10 +92,11 @@ class Book:
     fence: int = 0
     worked: int = 0
     lost_ms: int = 0
+    broken_open_ms: int = -1  # when a store last failed in the middle of an opening
     owed: str = ""
-    owed_ms: int = 0
+    since_owed: Earned = field(default_factory=Earned)
     open_check: str = ""  # asked, and not over as far as anybody said
-    since_check_ms: int = 0
+    since_check: Earned = field(default_factory=Earned)
     passed_at_ms: int | None = None
 
     def reached(self, lesson_id: int, span, tolerance_ms: int) -> None:
@@ -133,11 +153,10 @@ class Book:
             self.owes("start")
 
     def owes(self, why: str) -> None:
-        self.owed, self.owed_ms = why, 0
+        self.owed, self.since_owed = why, Earned()
 
     def asked(self, check_id: str) -> None:
-        self.owed, self.owed_ms = "", 0
-        self.since_check_ms = 0
+        self.owed, self.since_owed, self.since_check = "", Earned(), Earned()
         self.open_check = check_id
 
     def seated(self, pending: str) -> None:
@@ -147,5 +166,5 @@ class Book:
 
     def decided(self, outcome: str, now_ms: int) -> None:
         self.open_check = ""
-        self.owed, self.owed_ms, self.since_check_ms = "", 0, 0
+        self.owed, self.since_owed, self.since_check = "", Earned(), Earned()
         self.passed_at_ms = now_ms if outcome == "passed" else None

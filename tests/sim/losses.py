@@ -18,6 +18,7 @@ BEAT_MS = 10_000
 FOR_EVER_MS = 2**60
 
 CAUSES = {
+    "play_on_the_way": "the word that playback began was under way: time counts from when it was heard",
     "play_unheard": "the line or a process broke before the word that playback began was durable",
     "left_unheard": "the page was left while its line was dead",
     "other_device": "playback went on at a device that the learner had left for another one",
@@ -32,7 +33,7 @@ CAUSES = {
     "daily_cap": "the day's cap was reached",
     "travel": "the spread of latencies, at each pause",
 }
-CARRIED = ("check_on_the_way", "late_line", "clock_step")
+CARRIED = ("play_on_the_way", "check_on_the_way", "late_line", "clock_step")
 CARRIED_MS = 10_000  # a player claims a rest again when it is below one beat
 
 
@@ -83,7 +84,7 @@ def without_cause(
 
     `played`: the same, of everything that was played. `count(cause, ms)` is told what was attributed.
     """
-    found = []
+    found, short_ms = [], 0
     for lesson, from_ms, to_ms, end_ms in played:
         hit = lost[lesson] & bits([(from_ms, to_ms)])
         for a, b in spans(hit):
@@ -100,10 +101,11 @@ def without_cause(
                     break
             if rest.bit_count() > TRAVEL_MS:
                 found.append((lesson, a, b, end_ms - (to_ms - b)))
-    return _not_carried(found, played, causes, count)
+                short_ms += rest.bit_count()
+    return _not_carried(found, short_ms, played, causes, count)
 
 
-def _not_carried(found: list, played: list, causes: list, count) -> list:
+def _not_carried(found: list, short_ms: int, played: list, causes: list, count) -> list:
     """A rest that was not counted is claimed again with what follows, so that the newest milliseconds are the short
     ones: what a late line or a question on its way cost is then missing later, and not more of it."""
     if not found:
@@ -114,8 +116,7 @@ def _not_carried(found: list, played: list, causes: list, count) -> list:
     for *_rest, from_ms, to_ms, end_ms in played:
         there |= bits([(max(0, end_ms - (to_ms - from_ms)), end_ms)])
     stood = bits([(max(0, since_ms), min(until_ms, first_ms)) for _cause, since_ms, until_ms in ways])
-    lost_ms = sum(to_ms - from_ms for _lesson, from_ms, to_ms, _end_ms in found)
-    if lost_ms > min(CARRIED_MS * len(ways), (there & stood).bit_count()):
+    if short_ms > min(CARRIED_MS * len(ways), (there & stood).bit_count()):
         return found
-    count("carried", lost_ms)
+    count("carried", short_ms)
     return []

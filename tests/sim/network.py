@@ -69,6 +69,7 @@ class Socket:
         self.broken = False
         self.is_close_frame_sent = False
         self._up_s = self._down_s = 0.0
+        self.told_ms: dict[int, int] = {}  # beat: when the page said it
         self.underlying_transport = self
         self._later(self.wire.delay_ms() * 2 * MS, self._accept)
 
@@ -141,6 +142,8 @@ class Socket:
     def send_up(self, frame: dict) -> None:
         if self.client_gone:
             return
+        if frame["t"] == "beat":
+            self.told_ms[frame["seq"]] = self.loop.now_ms
         data = _encode(frame)
         self._up_s = max(self._up_s, self.loop.time() + self.wire.delay_ms() * MS)
         self.loop.call_at(self._up_s, self._at_server, data, context=self.wire.context)

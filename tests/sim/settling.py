@@ -29,8 +29,7 @@ async def settle(world) -> None:
     world.office.closed = True
     await asyncio.sleep(4)
     await _until(world, 45, lambda: not _behind(world))
-    await asyncio.sleep(1)
-    _live_sessions_agree(world)
+    await _live_sessions_agree(world)
     await _until(world, BACK_S, lambda: not any(_asked(one) for one in world.people if not one.cheat))
     for one in world.people:
         one.leave()
@@ -86,35 +85,50 @@ def _well(world, one) -> bool:
     return done or capped or (client.playing and client.counting and client.outbox.ack > 1)
 
 
-def _live_sessions_agree(world) -> None:
+async def _live_sessions_agree(world) -> None:
+    """Asked one by one, in a moment in which the journal holds nothing of them that SQL must be told first."""
+    found = [
+        (gateway.hub.journal, learner)
+        for gateway in world.gateways
+        if not gateway.process.dead
+        for learner in gateway.hub.learners.values()
+    ]
+    for _moment in range(30):
+        waiting = [one for one in found if id(one[1]) in one[0]._waiting]
+        for journal, learner in found:
+            if (journal, learner) not in waiting:
+                _agrees(world, learner)
+        if not waiting:
+            return
+        found = waiting
+        await asyncio.sleep(0.1)
+
+
+def _agrees(world, learner) -> None:
     """What a live session believes to be covered is what SQL says, with its open stretch."""
-    for gateway in world.gateways:
-        if gateway.process.dead:
-            continue
-        for learner in gateway.hub.learners.values():
-            session = learner.session
-            seat = world.sql.records.seats[session.learner_id]
-            if seat.fence != session.fence or learner.over:
-                continue
-            if session.instruction_version < seat.instruction_version:
-                # Found at the next seat update, and one without an open stretch has none.
-                if session.stretch.spans:
-                    world.auditor.fail("instructions reach a live session", f"learner {session.learner_id}")
-                continue
-            stored = world.auditor.books[session.learner_id].mask(session.lesson_id, Book.COVERED)
-            waiting = bits(session.stretch.spans)
-            for _number, _lesson, spans, _day in session.closed:
-                waiting |= bits(spans)
-            believed = bits(session.credit.covered)
-            # Voided while it was being watched again: the session lets go of both, and the record keeps the new one.
-            # It may be watched once more, is paid once, and the next seat knows.
-            again = world.auditor.books[session.learner_id].mask(session.lesson_id, ("void",))
-            more, less = believed & ~(stored | waiting), (stored | waiting) & ~believed & ~again
-            if more or less:
-                world.auditor.fail(
-                    "a live session knows the record",
-                    f"learner {session.learner_id}: believes {text(more)} too much, {text(less)} too little",
-                )
+    session = learner.session
+    seat = world.sql.records.seats[session.learner_id]
+    if seat.fence != session.fence or learner.over:
+        return
+    if session.instruction_version < seat.instruction_version:
+        # Found at the next seat update, and one without an open stretch has none.
+        if session.stretch.spans:
+            world.auditor.fail("instructions reach a live session", f"learner {session.learner_id}")
+        return
+    stored = world.auditor.books[session.learner_id].mask(session.lesson_id, Book.COVERED)
+    waiting = bits(session.stretch.spans)
+    for _number, _lesson, spans, _day in session.closed:
+        waiting |= bits(spans)
+    believed = bits(session.credit.covered)
+    # Voided while it was being watched again: the session lets go of both, and the record keeps the new one.
+    # It may be watched once more, is paid once, and the next seat knows.
+    again = world.auditor.books[session.learner_id].mask(session.lesson_id, ("void",))
+    more, less = believed & ~(stored | waiting), (stored | waiting) & ~believed & ~again
+    if more or less:
+        world.auditor.fail(
+            "a live session knows the record",
+            f"learner {session.learner_id}: believes {text(more)} too much, {text(less)} too little",
+        )
 
 
 def _left(world) -> list[tuple[str, str]]:
@@ -149,7 +163,11 @@ def _honest_kept(world) -> None:
         if one.cheat:
             continue
         book = world.auditor.books[one.learner_id]
-        lost = {lesson: one.played(lesson) & ~book.mask(lesson, Book.ALL) for lesson in world.lessons}
+        kept = {
+            lesson: book.mask(lesson, Book.ALL) | world.auditor.waiting(one.learner_id, lesson)
+            for lesson in world.lessons
+        }
+        lost = {lesson: one.played(lesson) & ~kept[lesson] for lesson in world.lessons}
         world.count("honest_played_ms", sum(one.played(lesson).bit_count() for lesson in world.lessons))
         world.count("honest_lost_ms", sum(mask.bit_count() for mask in lost.values()))
         found = without_cause(

@@ -15,6 +15,7 @@ from typing import Any
 from proctor.adapters.memory import MemoryChecks, MemoryInbox, MemoryJobs, MemoryLeases, MemoryNodes
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.errors import Unavailable
+from proctor.ports import HandoverAsked
 from tests.sim.loop import MS, Loop, Process
 
 UNDO_MS = 4_000  # how far back a Redis may forget its writes
@@ -95,7 +96,7 @@ class Redis(Store):
         self.step_ms = 0
         self.inbox_faults = (0.0, 0.0, 0.0)  # lost, doubled, late (and so out of order)
         self.inbox = _Inbox(self)
-        self.losses = 0
+        self.lost_ms: list[int] = []  # when it forgot
         self._undo: deque[tuple[int, Callable[[], None]]] = deque()
         self._make()
         self.nodes = MemoryNodes(self.time_ms)
@@ -105,6 +106,10 @@ class Redis(Store):
         self.checks = MemoryChecks(self.time_ms, self.inbox)
         self.jobs = MemoryJobs(lambda: self.loop.now_ms, jobs_max=50)
         self.inbox.leases = self.leases
+
+    @property
+    def losses(self) -> int:
+        return len(self.lost_ms)
 
     def time_ms(self) -> int:
         return self.epoch_ms + self.loop.now_ms + self.step_ms
@@ -159,11 +164,11 @@ class Redis(Store):
         while self._undo and self._undo[-1][0] >= since_ms:
             self._undo.pop()[1]()
             lost += 1
-        self.losses += 1
+        self.lost_ms.append(self.loop.now_ms)
         return lost
 
     def lose_everything(self) -> None:
-        self.losses += 1
+        self.lost_ms.append(self.loop.now_ms)
         self._undo.clear()
         self._make()
 
@@ -174,11 +179,15 @@ class _Inbox(MemoryInbox):
     def __init__(self, redis: Redis) -> None:
         super().__init__()
         self._redis = redis
+        self.unheard_ms: dict[int, int] = {}  # learner: when somebody was last asked in vain, or late, to hand over
 
     async def send(self, node, message) -> None:
         redis, (lost, doubled, late) = self._redis, self._redis.inbox_faults
         roll = redis.random.random()
-        if redis.down or roll < lost:
+        missed = redis.down or roll < lost
+        if isinstance(message, HandoverAsked) and (missed or roll > 1 - late):
+            self.unheard_ms[message.learner_id] = redis.loop.now_ms
+        if missed:
             redis.count("inbox_lost")
             return
         if roll < lost + doubled:

@@ -51,6 +51,13 @@ def test_a_rest_that_is_claimed_again_is_missing_later_and_not_more_of_it() -> N
     assert CARRIED_MS == 10_000, "one beat: a player gives a longer rest up"
 
 
+def test_a_word_under_way_explains_its_own_time_and_no_more() -> None:
+    ways = (("play_on_the_way", 44_500, 45_100), ("check_on_the_way", 40_000, 40_300))
+    assert judged((10_000, 10_900), *ways) == ([], {"carried": 900})
+    found, _counted = judged((10_000, 10_901), *ways)
+    assert found == [(1, 10_000, 10_901, 50_901)]
+
+
 def test_a_cause_is_open_until_it_ends() -> None:
     now = [5_000]
     losses = Losses(lambda: now[0])

@@ -118,11 +118,6 @@ class World:
     def tail_text(self, most: int) -> list[str]:
         return [f"{line[0]:>7} " + " ".join(map(str, line[1:])) for line in list(self.tail)[-most:]]
 
-    @property
-    def quiet_bus(self) -> bool:
-        """Messages between gateways may be lost: nobody can be asked to hand over."""
-        return "inbox_faults" in self.fault_kinds or "redis_down" in self.fault_kinds
-
     def stepped(self, ms: int) -> None:
         now_ms = self.loop.now_ms
         self.steps.append((now_ms, abs(ms)))
