@@ -154,6 +154,39 @@ def ratios(found: list[measure.Result]) -> list[report.Row]:
     return rows
 
 
+@app.command()
+def certify(
+    report_dir: Annotated[Path, typer.Option("--report", help="Folder of the report; its raw samples are replaced.")],
+    online: Annotated[int, typer.Option(help="Learners online.", min=8)] = 100_000,
+    concurrent: Annotated[int, typer.Option(help="Operations started at once.", min=1)] = 1_000,
+    hold: Annotated[int, typer.Option(help="Seconds of the hold.", min=1)] = 120,
+    beat: Annotated[float, typer.Option(help="Seconds between two beats of a learner.", min=0.5, max=15)] = 10.0,
+    gateways: Annotated[int, typer.Option(help="Gateway processes.", min=2, max=64)] = 8,
+    loads: Annotated[int, typer.Option(help="Load processes.", min=1, max=60)] = 8,
+    redis_url: Annotated[str, typer.Option(help="Redis or Valkey instead of the embedded one.")] = "",
+    database_url: Annotated[str, typer.Option(help="An empty postgresql:// database instead of SQLite.")] = "",
+    scenarios: Annotated[str, typer.Option(help="Only these, comma separated: S1,S2 …")] = "",
+    quick: Annotated[bool, typer.Option(help="S1-S5 at 10,000 learners (or --online), in under 2 minutes.")] = False,
+) -> None:
+    """100,000 online and 1,000 at once: measured, judged, and written down so that a laboratory can run it again."""
+    from bench.certify import command
+    from bench.certify.plan import Plan, scenarios_of
+
+    try:
+        wanted = scenarios_of(scenarios, quick)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    plan = Plan(
+        online=min(online, 10_000) if quick else online, concurrent=concurrent, beat_s=beat,
+        hold_s=min(hold, 20) if quick else hold, gateways=gateways, loads=loads, scenarios=wanted,
+        redis_url=redis_url, database_url=database_url,
+    )  # fmt: skip
+    with _progress() as progress:
+        found = asyncio.run(command.run(plan, report_dir, progress))
+    report.show(console, "Certification", found.rows)
+    raise typer.Exit(report.exit_code(found.rows))
+
+
 def _progress() -> Progress:
     return Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)

@@ -26,7 +26,7 @@ FORCED = ("-m", "bench.forced")
 
 
 class House:
-    """A running store and gateways. `pids`: process id by name."""
+    """A running store and gateways."""
 
     def __init__(self, settings: Settings, boss: Supervisor) -> None:
         self.settings = settings
@@ -41,6 +41,15 @@ class House:
     def valkey(self) -> int:
         return next(c.process.pid for c in self._boss.children if c.process and c.name == "valkey")
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """By name, of those that live."""
+        return {
+            one.name: one.process.pid
+            for one in self._boss.children
+            if one.process is not None and one.process.returncode is None
+        }
+
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds so far, by kind. The journal runs inside the gateways, its SQLite too."""
         return {
@@ -52,9 +61,10 @@ class House:
         return sum(procs.pss_bytes(pid) for pid in self.gateways)
 
     async def doors(self) -> dict[int, int]:
-        """Where each gateway tells its figures."""
+        """Where each gateway tells its figures. The store still names those of a run before for a while."""
+        own = set(self.gateways)
         async with compose.nodes(self.settings) as nodes:
-            self._doors = {row["pid"]: row["admin_port"] for row in await nodes.all() if row["kind"] == "gateway"}
+            self._doors = {row["pid"]: row["admin_port"] for row in await nodes.all() if row["pid"] in own}
         return self._doors
 
     async def figures(self) -> dict[str, float]:
@@ -93,13 +103,20 @@ async def folder() -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, gateways: int, command: Sequence[str] = GATEWAY) -> AsyncIterator[House]:
-    """Store and gateways, ready. Raises StartFailed."""
+async def running(
+    settings: Settings, gateways: int, command: Sequence[str] = GATEWAY, *, watched: bool = False
+) -> AsyncIterator[House]:
+    """Store and gateways, ready; the store only when no address of one is set. Raises StartFailed.
+
+    `watched`: whoever dies is started again, as `proctor up` does it.
+    """
     boss = Supervisor()
     logs = settings.data_dir / "logs"
     house = House(settings, boss)
+    stop, watching = asyncio.Event(), None
     try:
-        await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
+        if not settings.redis_url:
+            await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
         await compose.wait_redis(settings, READY_S)
         for number in range(gateways):
             await _start(boss, f"gateway-{number + 1}", logs, settings, supervisor.python(*command))
@@ -108,8 +125,12 @@ async def running(settings: Settings, gateways: int, command: Sequence[str] = GA
             return len(await house.doors()) == gateways
 
         await boss.up(ready, READY_S)
+        watching = asyncio.create_task(boss.watch(stop)) if watched else None
         yield house
     finally:
+        stop.set()
+        if watching is not None:
+            await watching
         await boss.stop_all()
 
 

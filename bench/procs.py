@@ -26,6 +26,19 @@ def pss_bytes(pid: int) -> int:
     raise OSError(f"no Pss of {pid}")
 
 
+def parent(pid: int) -> int:
+    """The process that started this one; 0 when there is none on this machine."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one started and that live."""
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if parent(int(folder.name)) == pid]
+
+
 def machine() -> dict[str, str]:
     """Where and with what it was measured."""
     model = next(

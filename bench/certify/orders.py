@@ -1,0 +1,73 @@
+"""What the controller and a load process say to each other: JSON lines, msgspec on both sides."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SECOND_KEPT_S = 3.0  # a second is told when its late answers are mostly in
+
+
+class CrowdPlan(msgspec.Struct, kw_only=True):
+    """The first line to a load process. `key`: of the installation's tickets, for they are minted as one dials."""
+
+    host: str
+    port: int
+    key: str
+    addresses: list[str]
+    low: int  # learners low .. high - 1 of the prepared world
+    high: int
+    first: int
+    institution: int
+    class_id: int
+    lessons: list[int]
+    beat_s: float
+    seed: int
+    page: str  # end of all page ids: a page keeps its own over all its dials
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """dial: so many more, at this rate. mark: forget who lost a socket. lag: whom a welcome takes how long is over.
+
+    finish: closing beats at this rate. tell: one line a learner into `path`. hang_up: close all sockets.
+    """
+
+    do: Literal["dial", "mark", "finish", "tell", "hang_up"]
+    count: int = 0
+    rate: float = 0.0
+    path: str = ""
+
+
+class Second(msgspec.Struct, kw_only=True):
+    """What happened in one second of the machine's clock. Beats count in the second in which they were due."""
+
+    at: int
+    sent: int = 0
+    acked: int = 0
+    latency: dict = {}
+    moved: dict = {}  # latency of those who lost a socket since the last mark
+    lateness: dict = {}  # of the generator
+    opened: int = 0  # welcomes of starts
+    resumed: int = 0  # welcomes of reconnects
+    opening: dict = {}  # from the dial to the welcome
+    errors: dict[str, int] = {}
+
+
+class Word(msgspec.Struct, kw_only=True):
+    """A line from a load process, about once a second and after each order that ends."""
+
+    seconds: list[Second] = []
+    live: int = 0
+    waiting: int = 0
+    over: int = 0
+    finished: int = 0
+    cpu_s: float = 0.0
+    resumed_s: float = 0.0  # when the newest reconnect was welcomed
+    done: str = ""  # the order that is carried out
+
+
+encode = msgspec.json.Encoder().encode
+read_plan = msgspec.json.Decoder(CrowdPlan).decode
+read_order = msgspec.json.Decoder(Order).decode
+read_word = msgspec.json.Decoder(Word).decode

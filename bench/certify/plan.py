@@ -1,0 +1,64 @@
+"""What one certification runs: numbers from the command line, and what follows from them."""
+
+from __future__ import annotations
+
+import msgspec
+
+FULL = 100_000  # learners online that the notice asks for
+SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10")
+QUICK = ("S1", "S2", "S3", "S4", "S5")
+DIALS_PER_S = 2_000  # of the whole crowd: 100,000 within 50 s, so that 60 s has room for the last ones
+FINISHES_PER_S = 2_500  # closing beats at the end: each makes facts, which an ordinary hour spreads out
+NEVER_MS = 86_400_000
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of one run. Times in seconds."""
+
+    online: int
+    concurrent: int
+    hold_s: float
+    beat_s: float
+    gateways: int
+    loads: int
+    scenarios: tuple[str, ...]
+    redis_url: str = ""
+    database_url: str = ""
+
+    @property
+    def beats_per_s(self) -> float:
+        return self.online / self.beat_s
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Sizes below the full one at which the cost of a learner is measured, too."""
+        return (self.online // 4, self.online // 2)
+
+    @property
+    def stage_hold_s(self) -> float:
+        """Two periods each, and no less than the clock of /proc can tell."""
+        return max(2 * self.beat_s, 4.0)
+
+    def policy(self) -> dict:
+        """Face checks are off: S11 is about them, and no learner of the others has a camera."""
+        beat_ms = round(self.beat_s * 1_000)
+        return {
+            "beat_ms": beat_ms, "slack_ms_max": beat_ms, "check_at_start": False, "check_at_end": False,
+            "check_every_ms_min": NEVER_MS, "check_every_ms_max": NEVER_MS,
+        }  # fmt: skip
+
+
+def scenarios_of(text: str, quick: bool) -> tuple[str, ...]:
+    """The wanted scenarios in their order. Raises ValueError with a sentence."""
+    wanted = [name.strip().upper() for name in text.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in SCENARIOS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: the scenarios are {', '.join(SCENARIOS)}")
+    found = wanted or (QUICK if quick else SCENARIOS)
+    return tuple(name for name in SCENARIOS if name in found)
+
+
+def shares(count: int, parts: int) -> list[range]:
+    """`count` learners dealt to `parts` load processes, as evenly as it goes."""
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [range(low, high) for low, high in zip(edges, edges[1:], strict=False)]

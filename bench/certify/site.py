@@ -1,0 +1,103 @@
+"""The product under test as the certification runs it: its own processes under its own supervisor, and its stores."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+
+from bench import house, procs
+from bench.certify.meter import Cost
+from bench.certify.plan import Plan
+from bench.house import House
+from proctor import compose
+from proctor.settings import Settings
+
+
+class Site:
+    """A running house with the processes of its stores. `pids` names all of the server side."""
+
+    def __init__(self, run: House, settings: Settings, stores: dict[str, list[int]]) -> None:
+        self.house = run
+        self.settings = settings
+        self._stores = stores
+
+    @property
+    def pids(self) -> dict[str, int]:
+        found = dict(self.house.pids)
+        for kind, pids in self._stores.items():
+            found.update({kind if number == 0 else f"{kind}-{number + 1}": pid for number, pid in enumerate(pids)})
+        return found
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds so far by kind; the journal runs inside the gateways, SQLite too."""
+        return self._by_kind(procs.cpu_s)
+
+    def pss_bytes(self) -> dict[str, int]:
+        return self._by_kind(procs.pss_bytes)
+
+    def _by_kind(self, read):
+        found: dict = {}
+        for name, pid in self.pids.items():
+            kind = name.partition("-")[0]
+            with contextlib.suppress(OSError):
+                found[kind] = found.get(kind, 0) + read(pid)
+        return found
+
+    async def cost(self, online: int, seconds: float) -> Cost:
+        """Watch for so long, then weigh."""
+        began_s, before = time.perf_counter(), self.cpu_s()
+        await asyncio.sleep(seconds)
+        took_s, after = time.perf_counter() - began_s, self.cpu_s()
+        cores = {kind: (after[kind] - before[kind]) / took_s for kind in after}
+        return Cost(online=online, cores=cores, pss_bytes=self.pss_bytes())
+
+    async def figure(self, name: str) -> float:
+        """One of the gateways' metrics, added up."""
+        await self.house.doors()
+        return (await self.house.figures()).get(name, 0.0)
+
+    async def stored(self, seconds: float) -> bool:
+        """Wait until no journal holds anything; False when it still does after so long."""
+        deadline_s = time.monotonic() + seconds
+        while await self.figure("zhenxue_journal_facts_waiting"):
+            if time.monotonic() > deadline_s:
+                return False
+            await asyncio.sleep(0.5)
+        return True
+
+
+def settings_for(plan: Plan, folder: Path) -> Settings:
+    return house.settings_for(
+        folder, house.free_port(), plan.policy(), redis_url=plan.redis_url, database_url=plan.database_url,
+        gateways=plan.gateways,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def running(settings: Settings, gateways: int) -> AsyncIterator[Site]:
+    """Store and gateways, ready, and started again when they die. Raises StartFailed."""
+    async with house.running(settings, gateways, watched=True) as run:
+        yield Site(run, settings, await _stores(settings))
+
+
+async def _stores(settings: Settings) -> dict[str, list[int]]:
+    """Stores that were given by address and run on this machine: their cost counts, too."""
+    found: dict[str, list[int]] = {}
+    if settings.redis_url:
+        async with compose.store(settings) as client:
+            pid = int((await client.info("server"))["process_id"])
+        if Path(f"/proc/{pid}/stat").exists():
+            found["valkey"] = [pid]
+    if settings.database_url:
+        async with compose.database(settings) as db, db.read() as conn:
+            backend = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        master = procs.parent(backend)
+        if master:
+            found["postgres"] = [master, *procs.children(master)]
+    return found

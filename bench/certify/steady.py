@@ -1,0 +1,193 @@
+"""S1 ramp, S2 hold, S3 truth, S4 cost, S5 one gateway killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from bench import report
+from bench.certify import truth
+from bench.certify.meter import Cost
+from bench.certify.plan import DIALS_PER_S, FINISHES_PER_S, FULL
+from bench.certify.stage import Findings, Mark, Stage
+from bench.certify.tally import Tick
+from bench.certify.truth import Truth
+
+RAMP_MOST_S = 180.0  # then whoever is still missing is a failure of its own
+BACK_MOST_S = 40.0
+FINISH_MOST_S = 120.0
+STORED_MOST_S = 60.0
+TELL_MOST_S = 60.0
+
+
+async def costs(stage: Stage, findings: Findings) -> None:
+    """S4 at the smaller sizes: come online, settle for a period, be watched."""
+    online = 0
+    for size in stage.plan.stages:
+        stage.say(f"{size:,} learners")
+        with stage.mark(f"{size:,}"):
+            await stage.crowds.dial(size - online, DIALS_PER_S, RAMP_MOST_S)
+        online = size
+        await asyncio.sleep(stage.plan.beat_s + 1)
+        findings.costs.append(await stage.site.cost(size, stage.plan.stage_hold_s))
+    # They leave as the others do: the same learners come again in the next part, and the record must be in order.
+    await finish(stage)
+    await tell(stage, findings)
+
+
+async def ramp(stage: Stage, findings: Findings) -> None:
+    """S1: everybody comes online, each with a ticket that is signed as it dials."""
+    plan = stage.plan
+    stage.say("S1 ramp")
+    with stage.mark("S1 ramp") as mark:
+        everybody = await stage.crowds.dial(plan.online, DIALS_PER_S, RAMP_MOST_S)
+    took_s = mark.to_s - mark.from_s
+    sessions = await stage.site.figure("zhenxue_sessions")
+    findings.rows += [
+        report.row("S1", "sessions with a seat, counted by the gateways", sessions, ""),
+        report.row("S1", "missing after the ramp", plan.online - sessions, "", "certify_s1_missing"),
+        report.row("S1", "ramp", took_s if everybody else RAMP_MOST_S, "s", "certify_s1_ramp_s"),
+    ]
+    # Whoever came last has beaten once, and those that had to dial again are told of.
+    stage.say("settling")
+    await asyncio.sleep(plan.beat_s)
+
+
+async def hold(stage: Stage, findings: Findings) -> None:
+    """S2: a beat of everybody each period, and nothing may go wrong. Its cost is S4's at the full size."""
+    plan = stage.plan
+    stage.say("S2 hold")
+    counted = await stage.site.figure("zhenxue_beats_total")
+    load_s = stage.crowds.cpu_s
+    # Whole seconds of the clock by which beats are counted.
+    await asyncio.sleep(1 - time.perf_counter() % 1)
+    began_s = round(time.perf_counter())
+    with stage.mark("S2 hold") as mark:
+        cost = await stage.site.cost(plan.online, plan.hold_s)
+    beats = await stage.site.figure("zhenxue_beats_total") - counted
+    await stage.crowds.heard(mark.to_s)
+    tick = stage.part.seconds.window(began_s, began_s + plan.hold_s)
+    findings.costs.append(cost)
+    per_beat_us = (stage.crowds.cpu_s - load_s) / max(1, tick.sent) * 1_000_000
+    findings.notes.append(f"生成器每次心跳约 {per_beat_us:.0f} µs CPU (generator)")
+    findings.rows += hold_rows(tick, plan.online, plan.beat_s, plan.hold_s, beats)
+
+
+def hold_rows(tick: Tick, online: int, beat_s: float, hold_s: float, counted: float) -> list[report.Row]:
+    """Figures of the hold. The rate of the notice is asked only of a run of the notice's size."""
+    latency = tick.latency
+    rate_budget = "certify_s2_rate_min" if online >= FULL else ""
+    errors = sum(tick.errors.values()) + tick.sent - tick.acked
+    return [
+        report.row("S2", "beats answered per second", tick.acked / hold_s, "1/s", rate_budget),
+        report.row("S2", "beats that the plan asks for", online / beat_s, "1/s"),
+        report.row("S2", "beats counted by the gateways", counted / hold_s, "1/s"),
+        report.row("S2", "p50", latency.percentile(500) / 1_000, "ms", "certify_s2_p50_ms"),
+        report.row("S2", "p90", latency.percentile(900) / 1_000, "ms"),
+        report.row("S2", "p95", latency.percentile(950) / 1_000, "ms"),
+        report.row("S2", "p99", latency.percentile(990) / 1_000, "ms", "certify_s2_p99_ms"),
+        report.row("S2", "p99.9", latency.percentile(999) / 1_000, "ms", "certify_s2_p999_ms"),
+        report.row("S2", "max", latency.max_us / 1_000, "ms", "certify_s2_max_ms"),
+        report.row("S2", "mean", latency.mean_us / 1_000, "ms"),
+        report.row("S2", "errors", errors, "", "certify_s2_errors"),
+        report.row("S2", "generator late p99", tick.lateness.percentile(990) / 1_000, "ms", "certify_late_p99_ms"),
+        report.row("S2", "generator late max", tick.lateness.max_us / 1_000, "ms"),
+    ]
+
+
+def cost_rows(found: list[Cost]) -> list[report.Row]:
+    """S4: what the server side used, and that a learner of a full house costs no more than one of a small."""
+    rows = []
+    for one in found:
+        parts = ", ".join(f"{kind} {cores:.2f}" for kind, cores in one.cores.items())
+        rows += [
+            report.row("S4", f"cores at {one.online:,} ({parts})", one.cores_all, "cores"),
+            report.row("S4", f"memory at {one.online:,} (PSS)", one.bytes_all / 1e9, "GB"),
+            report.row("S4", f"core time of a learner at {one.online:,}", one.core_us_per_learner, "µs/s"),
+            report.row("S4", f"memory of a learner at {one.online:,}", one.bytes_per_learner / 1_024, "KiB"),
+        ]
+    if found:
+        last = found[-1]
+        rows += [
+            report.row("S4", "server side", last.cores_all, "cores", "certify_s4_cores"),
+            report.row("S4", "server side, memory", last.bytes_all / 1e9, "GB", "certify_s4_gb"),
+        ]
+    if len(found) > 1:
+        first, last = found[0], found[-1]
+        cpu = last.core_us_per_learner / first.core_us_per_learner
+        memory = last.bytes_per_learner / first.bytes_per_learner
+        rows += [
+            report.row("S4", "core time of a learner, full to quarter", cpu, "times", "certify_s4_times"),
+            report.row("S4", "memory of a learner, full to quarter", memory, "times", "certify_s4_times"),
+        ]
+    return rows
+
+
+async def kill(stage: Stage, findings: Findings) -> None:
+    """S5: one gateway dies under the full load; its learners dial again, the others must not notice."""
+    stage.say("S5 a gateway is killed")
+    await stage.crowds.order("mark")
+    await stage.crowds.done("mark", 10)
+    victim = stage.site.house.gateways[0]
+    before = stage.crowds.live
+    with stage.mark("S5 kill -9") as mark:
+        os.kill(victim, signal.SIGKILL)
+        deadline_s = time.perf_counter() + BACK_MOST_S
+        await asyncio.sleep(3)
+        while stage.crowds.live < before and time.perf_counter() < deadline_s:
+            await asyncio.sleep(0.25)
+        # One more period: everybody has beaten in the new place.
+        await asyncio.sleep(max(stage.plan.beat_s, 5))
+    await stage.crowds.heard(mark.to_s)
+    tick = stage.part.seconds.window(mark.from_s - 1, mark.to_s)
+    findings.rows += kill_rows(tick, mark, stage.crowds.resumed_s, before, stage.crowds.live)
+
+
+def kill_rows(tick: Tick, mark: Mark, resumed_s: float, before: int, after: int) -> list[report.Row]:
+    """`resumed_s`: when the last of them was welcomed again."""
+    back_s = resumed_s - mark.from_s if after >= before else BACK_MOST_S
+    return [
+        report.row("S5", "learners of the killed gateway, reconnected", tick.resumed, "", "certify_s5_moved_min"),
+        report.row("S5", "not back", before - after, "", "certify_s5_missing"),
+        report.row("S5", "all back after", back_s, "s", "certify_s5_back_s"),
+        report.row("S5", "p99 of the others", tick.latency.percentile(990) / 1_000, "ms", "certify_s5_others_p99_ms"),
+        report.row("S5", "max of the others", tick.latency.max_us / 1_000, "ms"),
+    ]
+
+
+async def finish(stage: Stage) -> bool:
+    """Everybody's last beat, until it is stored. False when somebody's never came, or SQL is behind."""
+    stage.say("last beats")
+    await stage.crowds.order("finish", rate=FINISHES_PER_S)
+    with stage.mark("last beats"):
+        ended = await stage.crowds.done("finish", FINISH_MOST_S)
+        return await stage.site.stored(STORED_MOST_S) and ended
+
+
+async def tell(stage: Stage, findings: Findings) -> None:
+    """The load processes write down what each learner played."""
+    await stage.crowds.order("tell", folder=stage.raw)
+    await stage.crowds.done("tell", TELL_MOST_S)
+    findings.told += sorted(stage.raw.glob("*-learners.csv"))
+
+
+async def held_to_truth(stage: Stage, findings: Findings) -> Truth:
+    """S3: the record against what was played, learner by learner."""
+    stage.say("S3 truth")
+    await tell(stage, findings)
+    return await truth.read(stage.site.settings, findings.told)
+
+
+def truth_rows(name: str, found: Truth, expected: int) -> list[report.Row]:
+    return [
+        report.row(name, "learners compared", found.learners, ""),
+        report.row(name, "learners not compared", expected - found.learners, "", "certify_s3_missing"),
+        report.row(name, "credited", found.credited_ms / 3_600_000, "h"),
+        report.row(name, "acknowledged and not stored", found.lost_ms, "ms", "certify_s3_lost_ms"),
+        report.row(name, "stored twice or unclaimed", found.twice_ms, "ms", "certify_s3_twice_ms"),
+        report.row(name, "stored above elapsed time", found.above_ms, "ms", "certify_s3_above_ms"),
+        report.row(name, "rollups that differ", found.rollup_ms, "ms", "certify_s3_rollup_ms"),
+        report.row(name, "claimed, not granted for want of elapsed time, most of one", found.short_most_ms, "ms"),
+    ]  # fmt: skip
