@@ -62,7 +62,7 @@ class Settings:
     handover_ms: int = _s(300, "How long the old device may take for its last beat.")
 
     # Journal.
-    journal_every_ms: int = _s(200, "Longest wait before a journal transaction.")
+    journal_every_ms: int = _s(1_000, "Longest wait before a journal transaction.")
     journal_facts: int = _s(500, "Facts that start a journal transaction at once.")
     journal_facts_max: int = _s(20_000, "Facts waiting before sessions are held.")
 

@@ -8,17 +8,29 @@ from proctor.core.policy import Policy
 
 ACKS_BACK_MAX = 8  # beats that may be under way while their acks are
 MINUTE_MS = 60_000
+NONCE_BYTES = 4
+TOGETHER = 8  # nonces that one hash gives
 
 
 def nonce_of(seed: int, seq: int) -> str:
     """What the ack of beat `seq` carries; only who received it can repeat it."""
-    return blake2b(seq.to_bytes(8, "big"), key=seed.to_bytes(8, "big"), digest_size=4).hexdigest()
+    return _cut(_nonces(seed, seq // TOGETHER), seq)
+
+
+def _nonces(seed: int, block: int) -> bytes:
+    """The nonces of so many beats in a row: a hash for each of them would cost as much as the rules."""
+    return blake2b(block.to_bytes(8, "big"), key=seed.to_bytes(8, "big"), digest_size=TOGETHER * NONCE_BYTES).digest()
+
+
+def _cut(nonces: bytes, seq: int) -> str:
+    at = seq % TOGETHER * NONCE_BYTES
+    return nonces[at : at + NONCE_BYTES].hex()
 
 
 class Dialogue:
     """Beats of one connection, counted."""
 
-    __slots__ = ("seed", "seq", "acked", "minute_ms", "in_minute", "limit", "_said", "_said_seq")
+    __slots__ = ("seed", "seq", "acked", "minute_ms", "in_minute", "limit", "_said", "_said_seq", "_nonces", "_block")
 
     def __init__(self, seed: int, policy: Policy, now_ms: int) -> None:
         self.seed = seed
@@ -28,11 +40,15 @@ class Dialogue:
         self.in_minute = 0
         self.limit = policy.beats_per_minute_max
         self._said, self._said_seq = "", -1  # the newest nonce that was told
+        self._nonces, self._block = b"", -1  # of the beats around the newest one
 
     def nonce(self) -> str:
         """What the ack of the newest beat carries. The next beat usually repeats it: it is kept until then."""
         if self._said_seq != self.seq:
-            self._said, self._said_seq = nonce_of(self.seed, self.seq), self.seq
+            block = self.seq // TOGETHER
+            if block != self._block:
+                self._nonces, self._block = _nonces(self.seed, block), block
+            self._said, self._said_seq = _cut(self._nonces, self.seq), self.seq
         return self._said
 
     def count(self, now_ms: int) -> None:

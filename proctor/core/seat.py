@@ -87,7 +87,7 @@ class Seat:
         self.reach_ms = max(edge(opening.covered), opening.reached_ms, here)
         self._base = base if opening.resumed else None
         self._cap_told = False
-        self._flagged: set[FlagKind] = set()
+        self._flagged: tuple[FlagKind, ...] = ()
         self._ended_day = ("", 0)
         self._opened: tuple[Fact, ...] = ()
         self.takeovers: tuple[int, ...] = ()
@@ -204,7 +204,7 @@ class Seat:
         """Once per seat and kind: a flag points people somewhere, it does not count."""
         if kind in self._flagged:
             return ()
-        self._flagged.add(kind)
+        self._flagged += (kind,)
         score = flags.SCORES[kind]
         self.score += score
         return (

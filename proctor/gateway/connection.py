@@ -46,6 +46,9 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        # Read by now; the transport would keep every socket's headers as long as it lives.
+        transport.response.headers.clear()
+        transport.request.headers = transport.response.headers
         transport.underlying_transport.set_write_buffer_limits(
             high=self._gateway.settings.send_buffer_bytes_max, low=0
         )

@@ -6,6 +6,7 @@ Several processes share one port (`SO_REUSEPORT`); each has its own admin port.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -28,6 +29,8 @@ log = structlog.get_logger("gateway")
 BACKLOG = 4_096
 SCAN_S = 0.5
 HANDSHAKE_S = 5.0
+# An adapter, since the library makes a logger of its own for every socket of a plain one.
+PLAIN_LOG = logging.LoggerAdapter(logging.getLogger("gateway"), {})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -69,7 +72,7 @@ class Gateway:
             self._admit, None, None, sock=listener, ssl=tls, backlog=BACKLOG, disconnect_on_exception=True,
             websocket_handshake_timeout=HANDSHAKE_S, enable_auto_ping=False, enable_auto_pong=True,
             max_frame_size=self.settings.frame_bytes_max, read_buffer_init_size=self.settings.frame_bytes_max,
-            use_aiofastnet=False, logger_name="gateway",
+            use_aiofastnet=False, logger_name=PLAIN_LOG,
         )  # fmt: skip
 
     def _admit(self, request: WSUpgradeRequest) -> Connection:

@@ -13,7 +13,7 @@ from proctor.ports import Clock, Leases, LeaseSync
 
 log = structlog.get_logger("leases")
 
-SCAN_EVERY_MS = 3_000  # a third of the shortest time in which a lease is renewed
+SCAN_EVERY_MS = 5_000  # half of the time after which a lease is renewed, a sixth of its life
 
 
 class LeaseKeeper:

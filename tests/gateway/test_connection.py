@@ -27,6 +27,14 @@ async def test_start_beat_ack_and_bye_over_a_real_socket() -> None:
         await until(lambda: gates.gateway.sockets == 0)
 
 
+async def test_a_socket_does_not_carry_its_headers_through_the_lesson() -> None:
+    """With a browser's they weighed two kilobytes a learner."""
+    async with gate() as gates:
+        await gates.welcomed()
+        (socket,) = gates.gateway._sockets
+        assert not socket._transport.request.headers and not socket._transport.response.headers
+
+
 async def test_the_answer_to_our_close_ends_the_socket_at_once() -> None:
     """It stayed for two seconds more: after our own close frame the peer's was not listened to."""
     async with gate() as gates:
