@@ -77,18 +77,20 @@ class Session(Seat):
 
         Elapsed is the difference of two Redis times, clamped once; the slack of before is gone.
         """
-        base = self._base
-        if base is None or base.lesson_id != self.lesson_id or not spans:
+        if not opening.resumed or not spans:
             return ()
         placed = tuple(s for s in clip(normalise(spans), 0, self.duration_ms) if self._placed(s))
         self.position_ms = min(position_ms, self.duration_ms)
         if placed:
             # Played on while the line was down: what follows is no seek, also if nothing of it is granted.
             self.reach_ms = max(self.reach_ms, placed[-1][1])
-        barred = self._barred()
-        if not placed or not base.playing or barred not in (None, Reason.CHECK_OPEN):
+        base, barred = self._base, self._barred()
+        if base is None or base.lesson_id != self.lesson_id or not placed or not base.playing:
             return ()
-        until_ms = opening.now_redis_ms if barred is None else self._asked_redis_ms()
+        if barred not in (None, Reason.CHECK_OPEN):
+            return ()
+        asked = barred is not None and (self.person.check is not None or not opening.unknown)
+        until_ms = self._asked_redis_ms() if asked else opening.now_redis_ms
         elapsed_ms = max(0, min(until_ms - base.at_redis_ms, self.policy.gap_ms_max))
         facts: tuple[Fact, ...] = ()
         # From where the newest known beat stood first: what lies behind it was told before, and is new only where

@@ -322,15 +322,18 @@ class Hub:
             return
         learner.handover_ms = self.clock.now_ms() + self.settings.handover_ms
         learner.handover_kind = device_kind
-        self.alarms.set(learner, learner.handover_ms)
         learner.link.send(wire.Handover(in_ms=self.settings.handover_ms))
-        self.spawn(self._keep(learner))
+        self.spawn(self._give_up(learner))
 
-    async def _keep(self, learner: Learner) -> None:
-        """What is known is durable before the lease is taken, perhaps by force: the store may have forgotten it."""
-        if not learner.over:
-            with contextlib.suppress(Unavailable):
-                await self.keeper.sync([learner])
+    async def _give_up(self, learner: Learner) -> None:
+        """Without a last word, too, before the lease is taken by force: SQL then has it, whatever Redis forgets.
+
+        A timer of its own: the ticker would be late by a scan, and that is too late.
+        """
+        with contextlib.suppress(Unavailable):
+            await self.keeper.sync([] if learner.over else [learner])
+        await asyncio.sleep(max(0, learner.handover_ms - self.clock.now_ms()) / 1_000)
+        await self.hand_over(learner)
 
     def taken(self, learner: Learner, device_kind: str = "") -> None:
         """A newer fence exists: from now on nothing of this session counts."""
@@ -343,11 +346,8 @@ class Hub:
         self.last_word(learner, "taken_over", errors.CLOSE_TAKEN_OVER, device_kind or learner.handover_kind)
 
     def _outrun(self, learner: Learner) -> None:
-        """Redis has a newer fence. Who was asked to hand over stores first what it knows: SQL says what counts."""
-        if learner.handover_ms:
-            self.spawn(self.hand_over(learner))
-        else:
-            self.taken(learner)
+        """Redis has a newer fence; SQL, which says what counts, may not have it yet, or ever: leave in order."""
+        self.spawn(self.hand_over(learner))
 
     def _forget(self, learner: Learner) -> None:
         if self.learners.get(learner.claim.learner_id) is learner:

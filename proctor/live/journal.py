@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from proctor.core.facts import CheckDecided, CheckIssued, CheckUndecided, Credited, Fact
+from proctor.core.facts import CheckDecided, CheckIssued, CheckUndecided, Closed, Credited, Fact
 from proctor.errors import Unavailable
 from proctor.live.learner import Learner
 from proctor.ports import Clock, Records, SeatWrite, SeatWritten
@@ -22,7 +22,7 @@ log = structlog.get_logger("journal")
 ITEMS_MAX = 400  # seats of one transaction: it must stay short
 LOOK_EVERY_MS = 10
 BACKOFF_MS = (100, 200, 500, 1_000, 2_000)
-STATE_WITH = (Credited, CheckIssued, CheckDecided, CheckUndecided)  # facts after which the seat's state is written
+STATE_WITH = (Credited, CheckIssued, CheckDecided, CheckUndecided, Closed)  # after these the seat's state is written
 
 
 class _Waiting:

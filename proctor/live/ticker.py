@@ -16,7 +16,7 @@ async def run_ticker(hub: Hub, stop: asyncio.Event) -> None:
 
 
 def scan(hub: Hub, now_ms: int) -> None:
-    """Due sessions, overdue handovers, silent sockets, and seats whose state is old."""
+    """Due sessions, silent sockets, and seats whose state is old."""
     for learner in list(hub.alarms.due(now_ms)):
         _look(hub, learner, now_ms)
         if not learner.over:
@@ -28,9 +28,7 @@ def _look(hub: Hub, learner: Learner, now_ms: int) -> None:
     session = learner.session
     if session.due_ms <= now_ms:
         hub.tick(learner, now_ms)
-    if learner.handover_ms and now_ms >= learner.handover_ms:
-        hub.spawn(hub.hand_over(learner))
-    elif now_ms - learner.heard_ms > hub.settings.idle_ms:
+    if now_ms - learner.heard_ms > hub.settings.idle_ms:
         hub.counts["idle"] += 1
         hub.disconnected(learner)
         learner.link.close(1001, "silent")
@@ -44,6 +42,5 @@ def _next_ms(hub: Hub, learner: Learner, now_ms: int) -> int:
     session = learner.session
     from_ms = learner.state_ms if session.stretch.spans else now_ms
     return min(
-        session.due_ms, learner.handover_ms or session.due_ms, learner.heard_ms + hub.settings.idle_ms + 1,
-        from_ms + session.policy.gap_ms_max,
+        session.due_ms, learner.heard_ms + hub.settings.idle_ms + 1, from_ms + session.policy.gap_ms_max,
     )  # fmt: skip

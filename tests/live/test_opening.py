@@ -10,7 +10,6 @@ from proctor import errors
 from proctor.core import wire
 from proctor.errors import Unavailable
 from proctor.live.opening import GROUP_MAX, STALE_TRIES, SeatDesk
-from proctor.live.ticker import scan
 from proctor.ports import LeaseTaken, OpenSeat, SeatRefused
 from tests.live.house import House, beat, deliver
 
@@ -61,6 +60,7 @@ async def test_a_device_that_does_not_answer_loses_the_seat_all_the_same() -> No
     house.clock.advance(5_000)
     beat(house.hub, learner, "beat", 5_000)
     await house.hub.keeper.sync([learner])
+    await house.hub.settle()
     assert link.closed == (errors.CLOSE_TAKEN_OVER, "taken_over"), "it learns at its next renewal"
     await house.hub.journal.flush()
     await second.journal.flush()
@@ -178,14 +178,12 @@ async def test_sql_that_is_gone_is_told_to_everybody_of_the_group() -> None:
     assert [type(answer) for answer in answers] == [Unavailable] * 5
 
 
-async def test_a_handover_that_nobody_finishes_is_ended_by_the_ticker() -> None:
-    house = House()
+async def test_a_handover_that_nobody_finishes_is_ended_in_time_and_stored() -> None:
+    house = House(handover_ms=20)
     learner, link = await house.studying()
     house.hub.asked_to_hand_over(learner, "phone")
     house.hub.asked_to_hand_over(learner, "pc")
-    assert len(link.of(wire.Handover)) == 1
-    house.clock.advance(house.settings.handover_ms)
-    scan(house.hub, house.clock.now_ms())
+    assert len(link.of(wire.Handover)) == 1 and not learner.over
     await house.hub.settle()
     assert link.closed == (errors.CLOSE_TAKEN_OVER, "taken_over") and link.last(wire.Lost).device == "phone"
     assert await house.redis.holder(1) is None

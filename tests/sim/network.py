@@ -71,6 +71,7 @@ class Socket:
         self._up_s = self._down_s = 0.0
         self.told_ms: dict[int, int] = {}  # beat: when the page said it
         self.underlying_transport = self
+        self.request, self.response = SimpleNamespace(headers={}), SimpleNamespace(headers={})
         self._later(self.wire.delay_ms() * 2 * MS, self._accept)
 
     def _later(self, wait_s: float, what: Callable[..., None]) -> None:

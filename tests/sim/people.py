@@ -150,12 +150,12 @@ class Honest:
 
     def _switch(self, page, now) -> None:
         page.left()
+        self.device = 1 - self.device
         if page.film.playing:
             self.losses.begins("other_device", self.learner_id)
             self._watch_old(page)
         if self.world.policy.second_device == "first":
-            self.pages[self.device].client.bye(now, "left")  # the first one keeps the seat until it is left
-        self.device = 1 - self.device
+            page.client.bye(now, "left")  # the first one keeps the seat until it is left
         self._page(self.device).client.press(now)
 
     def _watch_old(self, page) -> None:
@@ -191,7 +191,8 @@ class Honest:
         self._later(self._thinks_until - self.world.loop.now_ms, what, *args)
 
     def _press(self, page) -> None:
-        if not page.gone and not self.left and not page.asleep:
+        here = page is self.pages.get(self.device) and not page.gone
+        if here and not self.left and not page.asleep:
             page.client.press(self.world.loop.now_ms)
 
     def _go_on(self, page) -> None:

@@ -343,9 +343,54 @@ async def test_who_is_asked_to_hand_over_makes_durable_at_once_what_redis_forgot
     hub, _link, learner = await ten_durable_seconds(house)
     house.leases.table.rows[1].snapshot = b""
     hub.asked_to_hand_over(learner, "phone")
-    await hub.settle()
+    await asyncio.sleep(0.01)
     taken = house.leases.table.acquire(1, PHONE, 30_000, house.clock.now_ms(), force=True)
     assert taken.snapshot is not None and taken.snapshot.open_spans == ((0, 10_000),)
+
+
+async def test_who_is_outrun_in_redis_stores_what_it_knows_for_sql_may_never_hear_of_the_newer_fence() -> None:
+    """Seed 8802: another device took the lease and SQL failed before it had a seat. The gateway in use threw away
+    what it knew, since the snapshot had it, and then Redis forgot the snapshot."""
+    house = House()
+    hub, _link, learner = await ten_durable_seconds(house)
+    house.leases.table.acquire(1, PHONE, 30_000, house.clock.now_ms(), force=True)
+    await hub.keeper.sync([learner])
+    writing = asyncio.create_task(hub.journal.run(asyncio.Event()))
+    await hub.settle()
+    writing.cancel()
+    assert learner.over and (await house.records.coverage(1, 1))[0] == ((0, 10_000),)
+
+
+async def test_a_seat_that_was_left_in_order_is_known_to_sql_when_redis_forgets_it() -> None:
+    """Seeds 8627 and 10056: it had said "it plays" and was left before it earned anything, so that SQL knew nothing
+    of it. Redis forgot: the page's 20 seconds were worth nothing, and what followed was a seek ahead to the end."""
+    house = House()
+    house.records.directory.accounts[1].face_consent = False
+    hub, link = house.hub("a"), Link()
+    learner = await hub.open(claim(ticket="t1"), START, link)
+    hub.beat(learner, beat(link, learner, kind="play"))
+    await hub.finish(learner, "drained", release=False)
+    await hub.journal.flush()
+    house.leases.table.lose_everything()
+    house.clock.advance(20_000)
+    resume = wire.Resume(v=1, token="t", fence=1, spans=[(0, 20_000)], pos=20_000)
+    again = await house.hub("b").open(claim(), resume, Link())
+    assert again is not None and again.session.credit.covered == ((0, 20_000),)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_played_at_a_seat_of_which_nothing_is_known_is_no_seek_ahead_and_is_earned(known: bool) -> None:
+    """The start check that is asked once more comes after it, and settles it."""
+    player = Player()
+    player.play()
+    player.beat()
+    snapshot = player.session.snapshot(player.now_ms) if known else None
+    opened = after(player.session.snapshot(player.now_ms), 9_000, unknown=True)
+    opened = msgspec.structs.replace(opened, base=snapshot, covered=((0, 10_000),) if known else ())
+    again = Player(passed=False, unknown=True, covered=opened.covered, **_values(opened))
+    again.session.resume(((0, 19_000),), 225, 19_000, again.now_ms, opened)
+    assert again.session.reach_ms == 19_000
+    assert again.total_ms == (19_000 if known else 0)
 
 
 async def test_a_seat_that_redis_has_forgotten_stores_what_it_knows_when_sql_names_it() -> None:
