@@ -169,7 +169,7 @@ def certify(
     quick: Annotated[bool, typer.Option(help="S1-S5 at 10,000 learners (or --online), in under 2 minutes.")] = False,
 ) -> None:
     """100,000 online and 1,000 at once: measured, judged, and written down so that a laboratory can run it again."""
-    from bench.certify import command
+    from bench.certify import command, paper
     from bench.certify.plan import Plan, scenarios_of
 
     try:
@@ -184,6 +184,7 @@ def certify(
     with _progress() as progress:
         found = asyncio.run(command.run(plan, report_dir, progress))
     report.show(console, "Certification", found.rows)
+    console.print(f"report    {paper.write(plan, found, report_dir)}", markup=False)
     raise typer.Exit(report.exit_code(found.rows))
 
 

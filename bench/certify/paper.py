@@ -1,0 +1,166 @@
+"""What was found, as report.json and report.html. Every file of raw samples is listed with its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import time
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench import procs, report
+from bench.certify import charts, words
+from bench.certify.meter import Cost, shares
+from bench.certify.plan import Plan
+from bench.certify.stage import Findings, Part
+from bench.report import Row
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+KERNEL = ("net/core/somaxconn", "net/ipv4/ip_local_port_range", "net/ipv4/tcp_max_syn_backlog")
+BLOCK = 1 << 20
+
+
+def write(plan: Plan, findings: Findings, folder: Path) -> Path:
+    """Both files, after the raw ones. Returns the path of the page."""
+    _keep_raw(findings, folder / "raw")
+    verdicts = verdicts_of(findings.rows)
+    said = {
+        "name": "zhenxue certification", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": report.command(), "commit": procs.commit(), "source_sha256": source_digest(),
+        "machine": machine(), "plan": plan, "definitions": words.DEFINITIONS, "simulated": words.SIMULATED,
+        "rows": findings.rows, "verdicts": verdicts,
+        "clauses": [{"words": one.words, "scenarios": one.scenarios,
+                     "conclusion": words.conclusion(one, plan, verdicts)} for one in words.CLAUSES],
+        "costs": findings.costs, "truths": findings.truths, "notes": findings.notes,
+        "marks": {part.name: part.marks for part in findings.parts}, "raw": digests(folder / "raw"),
+    }  # fmt: skip
+    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=1))
+    page = folder / "report.html"
+    page.write_text(render(said, findings), "utf-8")
+    return page
+
+
+def verdicts_of(rows: list[Row]) -> dict[str, bool]:
+    """Per scenario: were all its thresholds met?"""
+    found: dict[str, bool] = {}
+    for row in rows:
+        if row.met is not None:
+            found[row.mode] = found.get(row.mode, True) and row.met
+    return found
+
+
+def render(said: dict, findings: Findings) -> str:
+    env = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = [{"name": part.name, **{name: Markup(svg) for name, svg in pictures(part).items()}}
+             for part in findings.parts]  # fmt: skip
+    return env.get_template("report.html").render(
+        said=said, parts=parts, scenarios=words.SCENARIOS, costs=Markup(cost_picture(findings.costs)),
+        by_scenario={name: [row for row in said["rows"] if row.mode == name] for name in said["verdicts"]},
+    )  # fmt: skip
+
+
+def pictures(part: Part) -> dict[str, str]:
+    """The plots of one part; time runs from the moment at which its site was ready."""
+    zero_s = part.began_s
+    marks = [(mark.name, mark.from_s - zero_s, mark.to_s - zero_s) for mark in part.marks]
+    ticks = dict(sorted(part.seconds.ticks.items()))
+    cores = {name: _from(points, zero_s) for name, points in shares(part.readings).items()}
+    memory: dict[str, list] = {}
+    for one in part.readings:
+        memory.setdefault(one.name, []).append((one.at_s - zero_s, one.rss_bytes / 2**20))
+    errors: dict[str, list] = {}
+    for kind in sorted({kind for tick in ticks.values() for kind in tick.errors}):
+        errors[kind] = [(at - zero_s, tick.errors[kind]) for at, tick in ticks.items()]
+    whole = part.seconds.window(0, max(ticks, default=0) + 1)
+    rates = {
+        "心跳 sent": [(at - zero_s, tick.sent) for at, tick in ticks.items()],
+        "应答 acked": [(at - zero_s, tick.acked) for at, tick in ticks.items()],
+        "上线 welcomed": [(at - zero_s, tick.opened + tick.resumed) for at, tick in ticks.items()],
+    }
+    return {
+        "online": charts.lines({"在线 online": _from(part.online, zero_s)}, unit="人", marks=marks),
+        "rates": charts.lines(rates, unit="1/s", marks=marks),
+        "heat": charts.heat(ticks, zero_s),
+        "percentiles": charts.percentiles({"全部 all": whole.latency, "断线重连者 moved": whole.moved}),
+        "lateness": charts.lines(
+            {"迟发 p99 late": [(at - zero_s, tick.lateness.percentile(990) / 1_000) for at, tick in ticks.items()]},
+            unit="ms", limit=report.budgets()["certify_late_p99_ms"],
+        ),
+        "cores": charts.lines(cores, unit="核 cores", marks=marks),
+        "memory": charts.lines(memory, unit="MiB", marks=marks),
+        "errors": charts.lines(errors, unit="1/s", marks=marks),
+    }  # fmt: skip
+
+
+def _from(points, zero_s: float) -> list[tuple[float, float]]:
+    return [(at_s - zero_s, value) for at_s, value in points]
+
+
+def cost_picture(costs: list[Cost]) -> str:
+    """Cost over the number of learners, in thousands of them."""
+    return "" if len(costs) < 2 else charts.lines(
+        {
+            "核 ×1000 millicores": [(one.online / 1_000, one.cores_all * 1_000) for one in costs],
+            "内存 MB": [(one.online / 1_000, one.bytes_all / 1e6) for one in costs],
+        },
+        unit="", x_unit="千人",
+    )  # fmt: skip
+
+
+def machine() -> dict[str, str]:
+    """Where it ran, with what the kernel allowed."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = procs.machine() | {
+        "memory": f"{memory / 2**30:.1f} GiB",
+        "os": platform.platform(),
+        "descriptors": str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+    }
+    for name in KERNEL:
+        path = Path("/proc/sys") / name
+        if path.exists():
+            found[name.replace("/", ".")] = " ".join(path.read_text().split())
+    return found
+
+
+def source_digest() -> str:
+    """SHA-256 over the tested source, file by file in the order of their names."""
+    whole = hashlib.sha256()
+    for folder in ("proctor", "web", "bench"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".lua", ".html", ".json") and "raw" not in path.parts:
+                whole.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()
+
+
+def _keep_raw(findings: Findings, raw: Path) -> None:
+    """What the meter read; the load processes have written theirs already."""
+    for part in findings.parts:
+        lines = ["at_s,name,pid,cpu_s,rss_bytes\n"]
+        lines += [f"{one.at_s:.3f},{one.name},{one.pid},{one.cpu_s:.2f},{one.rss_bytes}\n" for one in part.readings]
+        (raw / part.name / "processes.csv").write_text("".join(lines), "utf-8")
+
+
+def digests(raw: Path) -> list[dict]:
+    found = []
+    for path in sorted(raw.rglob("*")):
+        if path.is_file():
+            whole = hashlib.sha256()
+            with path.open("rb") as data:
+                while block := data.read(BLOCK):
+                    whole.update(block)
+            found.append({
+                "file": str(path.relative_to(raw.parent)), "bytes": path.stat().st_size, "sha256": whole.hexdigest(),
+            })  # fmt: skip
+    return found
