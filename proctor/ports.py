@@ -179,6 +179,7 @@ class SeatWrite(msgspec.Struct, frozen=True, kw_only=True):
     learner_id: int
     lesson_id: int
     fence: int
+    first: int  # number of the first fact: a session counts what it writes under its fence, from 0
     facts: tuple[Fact, ...]
     state: bytes | None
     at_ms: int = 0  # of the state
@@ -199,16 +200,16 @@ class Records(Protocol):
 
     async def write(self, items: Sequence[SeatWrite]) -> list[SeatWritten]:
         """One transaction: seats first (`WHERE fence = :fence`, key order), then facts, ledger, checks, cases
-        and rollups of the matched ones. All or nothing. Items of one learner keep their order. A stretch
-        number that is already stored adds nothing."""
+        and rollups of the matched ones. All or nothing. Items of one learner keep their order. What is
+        stored already adds nothing: facts by their numbers (an answer was lost), stretches by theirs."""
         ...
 
     async def instructions(self, learner_id: int, after_version: int) -> list[Instruction]:
         """Instructions above that version, ascending."""
         ...
 
-    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Totals]:
-        """Covered spans and totals of the ledger now."""
+    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Spans, Totals]:
+        """Covered spans, the provisional part of them, and totals of the ledger now."""
         ...
 
 
@@ -329,10 +330,8 @@ class InstructionReady(msgspec.Struct, frozen=True, kw_only=True, tag="instructi
 
 
 class LeaseTaken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
-    """The lease of this learner went to somebody else under `fence`."""
-
     learner_id: int
-    fence: int
+    fence: int  # of whoever has the lease now
     device_kind: str
     redis_ms: int
 

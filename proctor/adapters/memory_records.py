@@ -77,6 +77,7 @@ class MemoryRecords:
         if seat is None:
             seat = self.seats[request.learner_id] = Seat(fence=request.fence, lesson_id=request.lesson_id)
         seat.fence, seat.lesson_id, seat.node = request.fence, request.lesson_id, request.node
+        seat.stored_facts = 0
         base = newer(request.snapshot, decode_snapshot(seat.state) if seat.state else None)
         settled_ms = self._settle(request, seat, base) if base else 0
         return self._opened(request, lesson, found, base, settled_ms, seat.instruction_version)
@@ -174,7 +175,10 @@ class MemoryRecords:
             answers[index] = SeatWritten(matched=True, instruction_version=seat.instruction_version)
             matched.append(item)
         for item in matched:
-            self._store(item.learner_id, item.fence, item.facts, self.seats[item.learner_id])
+            seat = self.seats[item.learner_id]
+            facts = self.unstored(item, seat.stored_facts)
+            seat.stored_facts = max(seat.stored_facts, item.first + len(item.facts))
+            self._store(item.learner_id, item.fence, facts, seat)
         return [answers[index] for index in range(len(items))]
 
     def _store(self, learner_id: int, fence: int, facts: Sequence[Fact], seat: Seat) -> None:
@@ -196,15 +200,17 @@ class MemoryRecords:
                 seat.stored_stretch = fact.stretch
             elif isinstance(fact, CheckDecided):
                 touched |= self._settle_rows(learner_id, SETTLES[fact.outcome], f"check:{fact.check_id}")
-                seat.decided_number = fact.number
             self._side_tables(learner_id, fact)
         self._recompute(touched)
 
     @staticmethod
+    def unstored(item: SeatWrite, stored_facts: int) -> tuple[Fact, ...]:
+        """Without what an earlier call stored whose answer was lost."""
+        return item.facts[max(0, stored_facts - item.first) :]
+
+    @staticmethod
     def is_stored(fact: Fact, seat: Seat) -> bool:
-        """A stretch and a decided check that are stored already add nothing, however often they are sent."""
-        if isinstance(fact, CheckDecided):
-            return fact.number <= seat.decided_number
+        """A stretch that is stored already adds nothing, whoever sends it."""
         return isinstance(fact, Credited) and fact.stretch <= seat.stored_stretch
 
     def _settle_rows(self, learner_id: int, status: Status, cause: str) -> set[RollupKey]:
@@ -311,9 +317,8 @@ class MemoryRecords:
 
     # Reading.
 
-    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Totals]:
-        covered, _provisional, totals = self._coverage(learner_id, lesson_id)
-        return covered, totals
+    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Spans, Totals]:
+        return self._coverage(learner_id, lesson_id)
 
     def _coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Spans, Totals]:
         spans: dict[Status, list[tuple[int, int]]] = {status: [] for status in Status}

@@ -59,7 +59,7 @@ class Seat:
     node: str = ""
     state: bytes = b""
     stored_stretch: int = 0
-    decided_number: int = 0
+    stored_facts: int = 0  # of the session that has the seat
     instruction_version: int = 0
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from proctor.errors import Unavailable
 
 T = TypeVar("T")
-HEAD = "0001"  # the newest version in migrations/versions
+HEAD = "0002"  # the newest version in migrations/versions
 BUSY_MS = 5_000
 POOL = 8
 POOL_WAIT_S = 5.0

@@ -199,7 +199,7 @@ _TAKE = (
     .values({name: bindparam(f"seat_{name}") for name in ("node", "device_id", "page_id")})
     .values(
         fence=bindparam("seat_fence", type_=Key), lesson_id=bindparam("seat_lesson", type_=Key),
-        updated_ms=bindparam("seat_ms"),
+        updated_ms=bindparam("seat_ms"), stored_facts=0,
     )
 )  # fmt: skip
 
@@ -283,7 +283,7 @@ async def _settle(conn, taken: Sequence[_Taken]) -> dict[int, int]:
             facts[one.request.learner_id].append(_resumed(one, number, lesson_id, fresh, day))
     items = [
         SeatWrite(
-            learner_id=one.request.learner_id, lesson_id=one.request.lesson_id, fence=one.request.fence,
+            learner_id=one.request.learner_id, lesson_id=one.request.lesson_id, fence=one.request.fence, first=0,
             facts=tuple(facts[one.request.learner_id]), state=None,
         )
         for one in taken

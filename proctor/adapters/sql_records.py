@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import LargeBinary, bindparam, func, select, update
+from sqlalchemy import Integer, LargeBinary, bindparam, func, select, update
 
 from proctor.adapters.sql_database import SqlDatabase, run_rows
 from proctor.adapters.sql_opening import Openings
 from proctor.adapters.sql_store import read_coverages, store_items
-from proctor.core.facts import CheckDecided, Spans
+from proctor.core.facts import Spans
 from proctor.core.inputs import Instruction, Totals
 from proctor.modules.schema import Key, Ms
 from proctor.modules.study.tables import instructions, seats
@@ -37,22 +38,16 @@ class SqlRecords:
         # Seats in key order, so that two gateways never wait for each other in a circle.
         ordered = sorted(items, key=lambda item: item.learner_id)
 
-        async def work(conn) -> dict[tuple[int, int], tuple[int, int, int]]:
-            found = await _guard(conn, ordered)
-            matched = [
-                _undecided(item, found[item.learner_id, item.fence][2])
-                for item in ordered
-                if (item.learner_id, item.fence) in found
-            ]
-            await store_items(conn, matched, {learner_id: row[1] for (learner_id, _fence), row in found.items()})
-            return found
+        async def work(conn) -> dict[tuple[int, int], int]:
+            found = await _locked(conn, ordered)
+            matched = [item for item in ordered if (item.learner_id, item.fence) in found]
+            fresh = await _move(conn, matched, {at: row.stored_facts for at, row in found.items()})
+            await store_items(conn, fresh, {row.learner_id: row.stored_stretch for row in found.values()})
+            return {at: row.instruction_version for at, row in found.items()}
 
-        found = await self._db.in_one(work)
-        answers = [found.get((item.learner_id, item.fence)) for item in items]
-        return [
-            SeatWritten(matched=row is not None, instruction_version=row[0] if row is not None else 0)
-            for row in answers
-        ]
+        versions = await self._db.in_one(work)
+        answers = [versions.get((item.learner_id, item.fence)) for item in items]
+        return [SeatWritten(matched=one is not None, instruction_version=one or 0) for one in answers]
 
     async def instructions(self, learner_id: int, after_version: int) -> list[Instruction]:
         statement = (
@@ -65,54 +60,56 @@ class SqlRecords:
             bodies = (await conn.execute(statement)).scalars().all()
         return [msgspec.json.decode(body, type=Instruction) for body in bodies]
 
-    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Totals]:
+    async def coverage(self, learner_id: int, lesson_id: int) -> tuple[Spans, Spans, Totals]:
         async with self._db.read() as conn:
             found = await read_coverages(conn, [(learner_id, lesson_id)])
-        covered, _provisional, totals = found[learner_id, lesson_id]
-        return covered, totals
+        return found[learner_id, lesson_id]
 
 
-def _undecided(item: SeatWrite, decided: int) -> SeatWrite:
-    """Without checks that are stored as decided: sent again after a lost answer, they would settle newer credit."""
-    fresh = tuple(one for one in item.facts if not (isinstance(one, CheckDecided) and one.number <= decided))
-    return item if len(fresh) == len(item.facts) else msgspec.structs.replace(item, facts=fresh)
+async def _locked(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], Any]:
+    """Seats by learner and fence, of those items whose fence is the seat's. Until the end nobody else moves them."""
+    columns = seats.c.learner_id, seats.c.fence, seats.c.stored_stretch, seats.c.stored_facts
+    statement = (
+        select(*columns, seats.c.instruction_version)
+        .where(seats.c.learner_id.in_([item.learner_id for item in items]))
+        .order_by(seats.c.learner_id)
+        .with_for_update()
+    )
+    wanted = {(item.learner_id, item.fence) for item in items}
+    rows = {(row.learner_id, row.fence): row for row in (await conn.execute(statement)).all()}
+    return {at: row for at, row in rows.items() if at in wanted}
 
 
-_GUARD = (
+_MOVE = (
     update(seats)
     .where(
         seats.c.learner_id == bindparam("seat", type_=Key), seats.c.fence == bindparam("seat_fence", type_=Key)
     )
     .values(
         updated_ms=bindparam("seat_ms", type_=Ms),
+        stored_facts=bindparam("seat_facts", type_=Integer),
         state=func.coalesce(bindparam("seat_state", type_=LargeBinary), seats.c.state),
         lesson_id=func.coalesce(bindparam("seat_lesson", type_=Key), seats.c.lesson_id),
     )
 )  # fmt: skip
 
 
-async def _guard(conn, items: Sequence[SeatWrite]) -> dict[tuple[int, int], tuple[int, int, int]]:
-    """Seats move only under their own fence. Returns instruction version, the stretch stored and the check
-    decided so far, by learner and fence, of those that did.
+async def _move(conn, items: Sequence[SeatWrite], stored: dict[tuple[int, int], int]) -> list[SeatWrite]:
+    """Seats move under their own fence; returns the items with what is not stored yet.
 
-    The rows are locked when they are read, and a fence that is behind never becomes current again: what reads
-    as current here is what the update matched.
+    `stored`: how many facts of its session each seat has, by learner and fence.
     """
-    rows = [
-        {
-            "seat": item.learner_id, "seat_fence": item.fence,
+    rows, fresh = [], []
+    for item in items:
+        at = item.learner_id, item.fence
+        known = max(0, stored[at] - item.first)
+        fresh.append(msgspec.structs.replace(item, facts=item.facts[known:]) if known else item)
+        stored[at] = max(stored[at], item.first + len(item.facts))
+        rows.append({
+            "seat": item.learner_id, "seat_fence": item.fence, "seat_facts": stored[at],
             "seat_ms": item.facts[-1].at_ms if item.facts else item.at_ms, "seat_state": item.state,
             "seat_lesson": item.lesson_id if item.state is not None else None,
-        }
-        for item in items
-    ]  # fmt: skip
-    await run_rows(conn, _GUARD, rows)
-    numbers = seats.c.instruction_version, seats.c.stored_stretch, seats.c.decided_number
-    columns = seats.c.learner_id, seats.c.fence, *numbers
-    read = select(*columns).where(seats.c.learner_id.in_([item.learner_id for item in items]))
-    wanted = {(item.learner_id, item.fence) for item in items}
-    return {
-        (learner_id, fence): (version, stretch, decided)
-        for learner_id, fence, version, stretch, decided in (await conn.execute(read)).all()
-        if (learner_id, fence) in wanted
-    }
+        })  # fmt: skip
+    if rows:
+        await run_rows(conn, _MOVE, rows)
+    return fresh

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Integer, bindparam, column, func, insert, select, update, values
+from sqlalchemy import Integer, bindparam, column, insert, select, update, values
 
 from proctor.adapters.sql_facts import apply_fact, touch_lessons
 from proctor.core.coalesce import SETTLES, coalesce
@@ -49,7 +49,7 @@ class _Batch:
         self._credits: list[dict] = []
         self._covered: dict[tuple[int, int], Spans] = {}  # by learner and lesson, of those that are paid here
         self._touched: set[RollupKey] = set()
-        self._moved: dict[int, dict] = {}  # new numbers of a seat by learner
+        self._moved: set[int] = set()  # learners whose newest stored stretch is another one now
 
     async def look(self, places: Iterable[tuple[int, int]]) -> None:
         """Read what is covered now."""
@@ -65,13 +65,12 @@ class _Batch:
             self._credits += credit_rows(learner_id, fact)
             self._touched.add((learner_id, fact.lesson_id, fact.day))
             self._stored[learner_id] = fact.stretch
-            self._seat(learner_id)["seat_stretch"] = fact.stretch
+            self._moved.add(learner_id)
             return
         if isinstance(fact, CheckDecided):
             # It settles what was credited before it, and nothing that comes after.
             await self._credit()
             self._touched |= await apply_to_ledger(self._conn, learner_id, fact)
-            self._seat(learner_id)["seat_decided"] = fact.number
             await self.look([place for place in self._covered if place[0] == learner_id])
         await apply_fact(self._conn, learner_id, fact)
 
@@ -81,11 +80,6 @@ class _Batch:
         fresh = subtract(fact.spans, covered)
         self._covered[learner_id, fact.lesson_id] = union(covered, fresh)
         return fact if fresh == fact.spans else msgspec.structs.replace(fact, spans=fresh)
-
-    def _seat(self, learner_id: int) -> dict:
-        return self._moved.setdefault(
-            learner_id, {"seat": learner_id, "seat_stretch": self._stored[learner_id], "seat_decided": None}
-        )
 
     async def _credit(self) -> None:
         if self._credits:
@@ -98,7 +92,8 @@ class _Batch:
             await self._conn.execute(insert(facts), self._facts)
         await recompute_rollups(self._conn, self._touched)
         if self._moved:
-            await self._conn.execute(_MOVE, [self._moved[learner_id] for learner_id in sorted(self._moved)])
+            rows = [{"seat": one, "seat_stretch": self._stored[one]} for one in sorted(self._moved)]
+            await self._conn.execute(_MOVE, rows)
 
 
 def _pays(fact: Fact) -> bool:
@@ -108,10 +103,7 @@ def _pays(fact: Fact) -> bool:
 _MOVE = (
     update(seats)
     .where(seats.c.learner_id == bindparam("seat", type_=Key))
-    .values(
-        stored_stretch=bindparam("seat_stretch", type_=Integer),
-        decided_number=func.coalesce(bindparam("seat_decided", type_=Integer), seats.c.decided_number),
-    )
+    .values(stored_stretch=bindparam("seat_stretch", type_=Integer))
 )
 
 

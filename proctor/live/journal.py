@@ -158,8 +158,9 @@ class Journal:
             state = waiting.learner.fresh or session.encoded(now_ms)
             waiting.learner.state_ms = now_ms
         item = SeatWrite(
-            learner_id=session.learner_id, lesson_id=session.lesson_id, fence=session.fence, facts=facts, state=state,
-            at_ms=self._clock.redis_ms(now_ms), position_ms=session.position_ms if facts else None,
+            learner_id=session.learner_id, lesson_id=session.lesson_id, fence=session.fence,
+            first=waiting.learner.stored_facts, facts=facts, state=state, at_ms=self._clock.redis_ms(now_ms),
+            position_ms=session.position_ms if facts else None,
         )  # fmt: skip
         stretch = 0
         if facts:
@@ -170,6 +171,7 @@ class Journal:
         """What came in meanwhile stays for the next transaction."""
         waiting = sent.waiting
         del waiting.facts[: len(sent.item.facts)]
+        waiting.learner.stored_facts += len(sent.item.facts)
         self._count -= len(sent.item.facts)
         if sent.item.state is not None:
             waiting.state = bool(waiting.facts)

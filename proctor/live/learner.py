@@ -49,7 +49,7 @@ class Learner:
     __slots__ = (
         "claim", "link", "session", "zone", "holder", "heard_ms", "renewed_ms", "state_ms", "offered", "trouble",
         "resolving", "handover_ms", "handover_kind", "enrolled_now", "over", "alarm_ms",
-        "fresh",
+        "fresh", "stored_facts",
     )  # fmt: skip
 
     def __init__(self, claim: Claim, link: Link, session: Session, zone: str, node: str, now_ms: int) -> None:
@@ -69,6 +69,7 @@ class Learner:
         self.handover_ms = 0  # when the seat is given up with or without a last beat; 0: nobody asked
         self.handover_kind = ""
         self.enrolled_now = False
+        self.stored_facts = 0  # how many of this session's facts were stored, or refused for good
         self.fresh: bytes | None = None  # the encoded snapshot, until the session is given something
         self.alarm_ms = FAR_MS  # see `alarms`
         self.over = False  # left or lost: nothing more happens here

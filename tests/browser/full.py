@@ -49,7 +49,8 @@ async def study_everything(site: Site, learner: int) -> None:
         facts += [credited(lesson, number, (span,)), *check(lesson, number, f"f{learner}-{number}", outcome)]
     facts += [_refused(lesson, *run) for run in REFUSED]
     facts.append(credited(lesson, len(SPANS) + 1, ((420_000, 480_000),)))
-    await records.write([SeatWrite(learner_id=learner, lesson_id=lesson, fence=1, facts=tuple(facts), state=None)])
+    item = SeatWrite(learner_id=learner, lesson_id=lesson, fence=1, first=0, facts=tuple(facts), state=None)
+    await records.write([item])
 
 
 async def void_a_part(site: Site, case: int) -> None:
@@ -73,7 +74,9 @@ async def study_many_days(site: Site, learner: int, days: int) -> None:
         stretch = credited(world.unfiled, 20 + day, ((at, at + length),), f"2026-09-{day + 1:02d}")
         facts.append(stretch)
         at += length
-    item = SeatWrite(learner_id=learner, lesson_id=world.unfiled, fence=1, facts=tuple(facts), state=None)
+    item = SeatWrite(
+        learner_id=learner, lesson_id=world.unfiled, fence=1, first=1_000, facts=tuple(facts), state=None
+    )
     await records.write([item])
 
 

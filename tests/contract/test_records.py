@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from sqlalchemy import func, select, update
 
 from proctor.adapters.memory_records import MemoryRecords
@@ -14,10 +16,14 @@ from proctor.core.facts import (
     CheckKind,
     Completed,
     Credited,
+    Flagged,
+    FlagKind,
     Outcome,
+    Reason,
     Refused,
     Spans,
     Status,
+    decode,
 )  # fmt: skip
 from proctor.core.inputs import Snapshot
 from proctor.core.snapshot import encode_snapshot
@@ -54,9 +60,13 @@ def decided(world: World, number: int, outcome: Outcome, *, review: bool = False
     )  # fmt: skip
 
 
-def write(world: World, fence: int, *given, state: Snapshot | None = None) -> SeatWrite:
+numbers = itertools.count(0, 100)  # every write's facts follow those of the writes before it
+
+
+def write(world: World, fence: int, *given, state: Snapshot | None = None, first: int | None = None) -> SeatWrite:
     return SeatWrite(
-        learner_id=world.learner, lesson_id=world.lesson, fence=fence, facts=tuple(given),
+        learner_id=world.learner, lesson_id=world.lesson, fence=fence,
+        first=next(numbers) if first is None else first, facts=tuple(given),
         state=encode_snapshot(state) if state else None, at_ms=state.at_redis_ms if state else 0,
         position_ms=state.position_ms if state else None,
     )  # fmt: skip
@@ -296,10 +306,67 @@ async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(eit
     that was earned after it, and that credit was withheld."""
     world, records = await opened(either)
     first = (credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.MISSED))
-    await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
-    await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)))])
+    await records.write([write(world, 1, *first, first=0)])
+    await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)), first=0)])
     _covered, totals = await records.coverage(world.learner, world.lesson)
     assert (totals.withheld_ms, totals.provisional_ms) == (5_000, 4_000)
+
+
+def hidden(world: World, from_ms: int) -> Refused:
+    return Refused(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1", from_ms=from_ms, to_ms=from_ms + 2_000, ms=2_000,
+        reason=Reason.HIDDEN, from_at_ms=NOW_MS, beats=1,
+    )  # fmt: skip
+
+
+def flagged(world: World, detail: str) -> Flagged:
+    return Flagged(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1", flag=FlagKind.NO_FRAMES, score=90, detail=detail
+    )
+
+
+async def told(either, world: World, records) -> tuple[list, list[tuple[int, list[str]]]]:
+    """Refused milliseconds in their order, and of every case its version and what its causes say."""
+    if either is None:
+        found = [fact for who, _fence, fact in records.facts if who == world.learner and isinstance(fact, Refused)]
+        return [fact.ms for fact in found], [(case.version, case.causes) for case in records.cases]
+    async with either.read() as conn:
+        mine = select(facts.c.body).where(facts.c.learner_id == world.learner, facts.c.kind == "refused")
+        bodies = (await conn.execute(mine.order_by(facts.c.id))).scalars().all()
+        opened_ = (await conn.execute(select(cases).where(cases.c.learner_id == world.learner))).all()
+        causes = [
+            (await conn.execute(select(case_causes.c.cause).where(case_causes.c.case_id == case.id))).scalars().all()
+            for case in opened_
+        ]
+    return [decode(body).ms for body in bodies], [
+        (case.version, list(mine)) for case, mine in zip(opened_, causes, strict=True)
+    ]
+
+
+async def test_refusals_and_flags_that_are_sent_again_stand_once(either) -> None:
+    """The commit was done and its answer lost. What was sent again with all that had come since stood twice, and
+    the case's version moved without a cause: the reviewer's decision met a conflict that nobody had made."""
+    world, records = await opened(either)
+    sent = (hidden(world, 0), flagged(world, "first"))
+    await records.write([write(world, 1, *sent, first=0)])
+    before = await told(either, world, records)
+    await records.write([write(world, 1, *sent, first=0)])
+    assert await told(either, world, records) == before
+    (answer,) = await records.write([write(world, 1, *sent, hidden(world, 5_000), first=0)])
+    assert answer.matched
+    refused, ((version, causes),) = await told(either, world, records)
+    assert refused == [2_000, 2_000] and (version, len(causes)) == (1, 1)
+    await records.write([write(world, 1, flagged(world, "second"), first=3)])
+    refused, ((version, causes),) = await told(either, world, records)
+    assert refused == [2_000, 2_000] and (version, len(causes)) == (2, 2)
+
+
+async def test_a_new_session_numbers_its_facts_from_the_start(either) -> None:
+    world, records = await opened(either)
+    await records.write([write(world, 1, hidden(world, 0), hidden(world, 2_000), first=0)])
+    await records.open_seats([request(world, 2)])
+    await records.write([write(world, 2, hidden(world, 4_000), first=0)])
+    assert (await told(either, world, records))[0] == [4_000, 2_000], "one run by session"
 
 
 async def test_what_people_gave_back_while_it_was_watched_again_is_paid_once(either) -> None:

@@ -87,10 +87,11 @@ async def test_journals_of_two_gateways_with_the_same_learners_never_wait_in_a_c
     async def journal(records: SqlRecords, order: list[World], first: int) -> None:
         for number in range(first, first + 10, 2):
             spans = ((number * 1_000, number * 1_000 + 500),)
-            answers = await records.write([write(one, 1, credited(one, number, spans)) for one in order])
+            items = [write(one, 1, credited(one, number, spans), first=number) for one in order]
+            answers = await records.write(items)
             assert all(answer.matched for answer in answers)
 
-    # A stretch number that is not newer adds nothing, so the two numberings are told apart by the ledger's sums.
+    # A number that is not newer adds nothing, so the two numberings are told apart by the ledger's sums.
     await asyncio.gather(journal(gateways[0], worlds, 1), journal(gateways[1], worlds[::-1], 2))
     async with db.read() as conn:
         rows = await conn.execute(

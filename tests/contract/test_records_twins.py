@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from proctor.adapters.sql_records import SqlRecords
 from proctor.core.facts import Completed, Decided, Outcome
 from proctor.modules.catalog.tables import classes
 from proctor.modules.study import ledger as study
-from tests.contract.test_records import credited, decided, request, snapshot, write
+from tests.contract.test_records import credited, decided, flagged, request, snapshot, told, write
 from tests.world import LESSON_MS, NOW_MS, World, build
 
 OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.OUR_FAULT]
@@ -24,6 +25,7 @@ STEPS = st.lists(
         st.tuples(st.just("state"), seconds, st.integers(1, 9)),
         st.tuples(st.just("check"), st.sampled_from(OUTCOMES), st.booleans()),
         st.tuples(st.just("done")),
+        st.tuples(st.just("again"), st.booleans()),
         st.tuples(st.sampled_from(["accept", "void", "restore"]), seconds, st.integers(1, 12)),
         st.tuples(st.sampled_from(["stranger", "other account", "no lesson"])),
     ),
@@ -57,10 +59,20 @@ class Life:
         self.world, self.sql, self.memory = world, sql, memory
         self.fence = self.stretch = self.number = self.seq = 0
         self.known = None
+        self.sent = write(world, 0)
 
     async def both(self, call) -> None:
         left, right = await call(self.sql), await call(self.memory)
         assert left == right
+
+    async def write(self, fence: int, *given) -> None:
+        self.sent = write(self.world, fence, *given)
+        await self.both(lambda one: one.write([self.sent]))
+
+    async def again(self, *more) -> None:
+        """The answer was lost: the same once more, with what has come since."""
+        self.sent = msgspec.structs.replace(self.sent, facts=(*self.sent.facts, *more))
+        await self.both(lambda one: one.write([self.sent]))
 
     async def step(self, step: tuple) -> None:
         world = self.world
@@ -73,21 +85,22 @@ class Life:
             self.stretch += 1
             spans = ((step[3] * 1_000, (step[3] + step[4]) * 1_000),)
             fact = credited(world, self.stretch, spans, world.unfiled if step[2] else 0)
-            await self.both(lambda one: one.write([write(world, self.fence + step[1], fact)]))
+            await self.write(self.fence + step[1], fact)
         elif step[0] == "state":
             self.seq += 1
             self.known = snapshot(
                 world, self.fence, self.seq, stretch=self.stretch + 1,
                 open_spans=((step[1] * 1_000, (step[1] + step[2]) * 1_000),),
             )  # fmt: skip
-            await self.both(lambda one: one.write([write(world, self.fence, state=self.known)]))
+            item = write(world, self.fence, state=self.known)
+            await self.both(lambda one: one.write([item]))
         elif step[0] == "check":
             self.number += 1
-            fact = decided(world, self.number, step[1], review=step[2])
-            await self.both(lambda one: one.write([write(world, self.fence, fact)]))
+            await self.write(self.fence, decided(world, self.number, step[1], review=step[2]))
         elif step[0] == "done":
-            fact = Completed(lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1")
-            await self.both(lambda one: one.write([write(world, self.fence, fact)]))
+            await self.write(self.fence, Completed(lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:1"))
+        elif step[0] == "again":
+            await self.again(*[flagged(world, "late")] * step[1])
         elif step[0] in ("accept", "void", "restore"):
             await self.decide(step[0], ((step[1] * 1_000, (step[1] + step[2]) * 1_000),))
         else:
@@ -96,6 +109,7 @@ class Life:
                 "no lesson": {"lesson_id": 999_999},
             }[step[0]]  # fmt: skip
             await self.both(lambda one: one.open_seats([request(world, self.fence + 1, **changes)]))
+        assert await told(world.db, world, self.sql) == await told(None, world, self.memory)
         for lesson in (world.lesson, world.unfiled):
             await self.both(lambda one, lesson=lesson: one.coverage(world.learner, lesson))
         await self.both(lambda one: one.instructions(world.learner, 0))

@@ -63,7 +63,7 @@ async def study(
         credited(world.lesson, 2, Study.waiting),
         *check(world.lesson, 2, f"c{learner}-2", outcome),
     )
-    item = SeatWrite(learner_id=learner, lesson_id=world.lesson, fence=1, facts=given, state=None)
+    item = SeatWrite(learner_id=learner, lesson_id=world.lesson, fence=1, first=0, facts=given, state=None)
     (answer,) = await records.write([item])
     assert answer.matched
     async with db.read() as conn:

@@ -14,6 +14,7 @@ from typing import Any
 from proctor.core import facts as f
 from proctor.core.snapshot import decode_snapshot
 from proctor.errors import Unavailable
+from tests.sim import once
 from tests.sim.bits import bits, text
 from tests.sim.books import Book, Chunk, Watch
 from tests.sim.losses import BEAT_MS, FOR_EVER_MS
@@ -44,6 +45,7 @@ class Auditor:
         self.truth: dict[tuple[str, int], str] = {}
         self._told_at: dict[tuple[str, int], int] = {}  # how often Redis had forgotten by then
         self.heard_ms: dict[str, int] = defaultdict(int)  # when the newest beat of a page was accepted
+        self._once = once.Once()
         self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
 
     def fail(self, law: str, detail: str) -> None:
@@ -375,6 +377,9 @@ class Auditor:
                 book.unstored_endings.update(getattr(fact, "check_id", "") for fact in item.facts)
         for learner_id in touched:
             self._compare(learner_id, self.books[learner_id])
+        matched = [item for item, answer in zip(items, answers, strict=True) if answer.matched]
+        for wrong in self._once.wrote(matched, self.world.sql.records.facts):
+            self.fail(once.LAW, wrong)
 
     def _fold(self, item, book: Book) -> bool:
         """Does the ledger change by it, or may it have?"""

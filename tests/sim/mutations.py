@@ -179,6 +179,7 @@ def failed_batch_is_dropped(patch) -> None:
 @mutation
 def totals_instead_of_deltas(patch) -> None:
     """What is sent again is stored again, and nobody looks what is there already."""
+    patch(MemoryRecords, "unstored", staticmethod(lambda item, _stored: item.facts))
     patch(MemoryRecords, "is_stored", staticmethod(lambda _fact, _seat: False))
     patch(memory_records, "subtract", lambda left, _right: left)
 
@@ -186,12 +187,24 @@ def totals_instead_of_deltas(patch) -> None:
 @mutation
 def a_repeated_check_settles_again(patch) -> None:
     """A decided check that is sent once more settles what was earned after it, too."""
-    stored = MemoryRecords.is_stored
+    _sent_again(patch, lambda fact: isinstance(fact, CheckDecided))
 
-    def wrong(fact, seat):
-        return not isinstance(fact, CheckDecided) and stored(fact, seat)
 
-    patch(MemoryRecords, "is_stored", staticmethod(wrong))
+@mutation
+def refusals_and_flags_stand_twice(patch) -> None:
+    """Only what the ledger knows is recognised when it is sent once more."""
+    _sent_again(patch, lambda fact: not isinstance(fact, CheckDecided))
+
+
+def _sent_again(patch, stands_twice: Callable[[Any], bool]) -> None:
+    """Of what is stored already, such facts are stored once more."""
+    unstored = MemoryRecords.unstored
+
+    def wrong(item, stored):
+        again = item.facts[: max(0, stored - item.first)]
+        return *filter(stands_twice, again), *unstored(item, stored)
+
+    patch(MemoryRecords, "unstored", staticmethod(wrong))
 
 
 @mutation

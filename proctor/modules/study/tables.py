@@ -30,7 +30,7 @@ seats = Table(
     Column("lesson_id", Key, nullable=False),
     Column("state", LargeBinary, nullable=False),  # encoded core Snapshot
     Column("stored_stretch", Integer, nullable=False, default=0),
-    Column("decided_number", Integer, nullable=False, default=0),
+    Column("stored_facts", Integer, nullable=False, default=0),  # of the session that has the seat
     Column("instruction_version", Integer, nullable=False, default=0),
     Column("updated_ms", Ms, nullable=False),
 )

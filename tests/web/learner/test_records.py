@@ -29,7 +29,9 @@ async def refused(site: Site, from_ms: int, to_ms: int, reason: Reason) -> None:
         lesson_id=world.lesson, at_ms=NOW_MS, cause="beat:9", from_ms=from_ms, to_ms=to_ms,
         ms=to_ms - from_ms, reason=reason, from_at_ms=NOW_MS, beats=3,
     )  # fmt: skip
-    item = SeatWrite(learner_id=world.learner, lesson_id=world.lesson, fence=1, facts=(fact,), state=None)
+    item = SeatWrite(
+        learner_id=world.learner, lesson_id=world.lesson, fence=1, first=from_ms, facts=(fact,), state=None
+    )
     (answer,) = await SqlRecords(site.deps.db).write([item])
     assert answer.matched
 
