@@ -13,7 +13,7 @@ from proctor.core.credit import Credit, Grant
 from proctor.core.dialogue import Dialogue
 from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
 from proctor.core.inputs import Draw, Opening, Snapshot
-from proctor.core.intervals import edge, union
+from proctor.core.intervals import edge, subtract, union
 from proctor.core.person import Person
 from proctor.core.policy import Policy
 from proctor.core.snapshot import decode_snapshot, encode_fields
@@ -226,6 +226,17 @@ class Seat:
         self.closed = (*self.closed, (fact.stretch, self.lesson_id, fact.spans, fact.day))
         self.changed = True
         return (fact,)
+
+    def agree(self, covered: Spans, provisional: Spans) -> None:
+        """The record after a decision, and what it does not have yet: it alone knows which of two stretches over the
+        same milliseconds was there when people decided, the one of before or the one that is being watched again."""
+        waiting = self.stretch.spans
+        for _number, lesson_id, spans, _day in self.closed:
+            if lesson_id == self.lesson_id:
+                waiting = union(waiting, spans)
+        self.credit.covered = union(covered, waiting)
+        self.provisional = union(provisional, subtract(waiting, covered))
+        self.complete = self._is_complete()
 
     def stored(self, stretch: int, seq: int) -> None:
         """The journal committed everything up to this stretch and beat."""

@@ -325,13 +325,17 @@ class Session(Seat):
 
     # Instructions, holding, leaving.
 
-    def instruct(self, instruction: Instruction, now_ms: int) -> tuple[Fact, ...]:
-        """The record half decided something; versions apply once and in order."""
+    def instruct(
+        self, instruction: Instruction, now_ms: int, record: tuple[Spans, Spans] | None = None
+    ) -> tuple[Fact, ...]:
+        """The record half decided something; versions apply once and in order. `record`: see `Seat.agree`."""
         if self.lost or instruction.version <= self.instruction_version:
             return ()
         self.instruction_version = instruction.version
         self.changed = True
         facts = self._carry_out(instruction, now_ms)
+        if record is not None:
+            self.agree(*record)
         self._plan(now_ms)
         done = Instructed(
             lesson_id=self.lesson_id, at_ms=now_ms, cause=f"instruction:{instruction.version}",

@@ -8,7 +8,8 @@ import structlog
 
 from proctor import errors
 from proctor.core import wire
-from proctor.core.inputs import Instruction
+from proctor.core.facts import Spans
+from proctor.core.inputs import Instruction, Totals
 from proctor.errors import Unavailable
 from proctor.live.learner import Learner
 from proctor.ports import Clock, Records
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger("instructions")
 
 ENDS = {"blocked": errors.CLOSE_NOT_ALLOWED, "login_ended": errors.CLOSE_LOGIN_ENDED}
+
+
+def _closings(learner: Learner) -> tuple[int, int]:
+    """Changes with every stretch that is closed and every check that is decided."""
+    return learner.session.stretch.number, learner.session.person.decided_number
 
 
 class Instructions:
@@ -37,21 +43,25 @@ class Instructions:
     async def fetch(self, learner: Learner) -> None:
         """Read and apply what this session does not know yet. When SQL is gone the next seat update tells."""
         session = learner.session
+        told, before = self._hub.journal.told(learner), _closings(learner)
+        record = None
         try:
             found = await self._records.instructions(session.learner_id, session.instruction_version)
-            totals = None
             if any(one.lesson_id == session.lesson_id for one in found):
-                _covered, totals = await self._records.coverage(session.learner_id, session.lesson_id)
+                record = await self._records.coverage(session.learner_id, session.lesson_id)
         except Unavailable as gone:
             log.warning("instructions_wait", port=gone.port)
             return
+        if record is not None and not (told and before == _closings(learner)):
+            # Was a stretch on its way to SQL when people decided, or there? The update that stores it asks again.
+            return
         for instruction in found:
             if not learner.over:
-                self._apply(learner, instruction, totals.final_ms if totals else None)
+                self._apply(learner, instruction, record)
 
-    def _apply(self, learner: Learner, instruction: Instruction, final_ms: int | None) -> None:
+    def _apply(self, learner: Learner, instruction: Instruction, record: tuple[Spans, Spans, Totals] | None) -> None:
         session = learner.session
-        facts = session.instruct(instruction, self._clock.now_ms())
+        facts = session.instruct(instruction, self._clock.now_ms(), record[:2] if record else None)
         if not facts:
             return
         self._hub.emit(learner, facts)
@@ -59,8 +69,8 @@ class Instructions:
         if code is not None:
             self._hub.end(learner, instruction.action, code)
         elif instruction.lesson_id == session.lesson_id:
-            if final_ms is not None:
-                session.final_ms = final_ms
+            if record is not None:
+                session.final_ms = record[2].final_ms
             self.tell(learner, instruction.action, instruction.spans)
 
     @staticmethod

@@ -83,6 +83,11 @@ class Journal:
             log.error("journal_full", facts=self._count)
             self._held(True)
 
+    def told(self, learner: Learner) -> bool:
+        """Nothing of this learner waits here: SQL has all that happened."""
+        waiting = self._waiting.get(id(learner))
+        return waiting is None or not waiting.facts
+
     def want_state(self, learner: Learner) -> None:
         """Write the seat's state also without a fact: the open stretch has grown."""
         self._of(learner).state = True

@@ -34,7 +34,7 @@ async def play(db: SqlDatabase, world: World, records: SqlRecords, steps) -> Non
     stretch = number = 0
     for step in steps:
         if step[0] == "credit":
-            covered, _totals = await records.coverage(world.learner, world.lesson)
+            covered, _provisional, _totals = await records.coverage(world.learner, world.lesson)
             fresh = subtract(normalise([(step[1] * 1_000, (step[1] + step[2]) * 1_000)]), covered)
             stretch += 1
             await records.write([write(world, 1, credited(world, stretch, fresh))])

@@ -116,7 +116,7 @@ async def test_a_write_under_another_fence_stores_nothing_at_all(either) -> None
     for fence in (4, 6):
         (answer,) = await records.write([write(world, fence, credited(world, 1, ((0, 9_000),)))])
         assert not answer.matched
-    covered, totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert covered == () and totals.provisional_ms == 0
     if either is None:
         assert records.facts == []
@@ -132,7 +132,7 @@ async def test_credit_is_stored_once_however_often_it_is_sent(either) -> None:
     for _again in range(3):
         (answer,) = await records.write([item])
         assert answer.matched
-    covered, totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((0, 9_000), (10_000, 12_000)) and totals.provisional_ms == 11_000
     if either is None:
         sums = records.rollups[world.learner, world.lesson, DAY]
@@ -149,12 +149,12 @@ async def test_a_decided_check_settles_what_is_provisional_in_all_lessons_and_no
     elsewhere = credited(world, 3, ((0, 700),), world.unfiled)
     await records.write([write(world, 1, credited(world, 2, ((5_000, 9_000),)), elsewhere)])
     await records.write([write(world, 1, decided(world, 2, Outcome.PASSED))])
-    _covered, totals = await records.coverage(world.learner, world.lesson)
+    _covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert (totals.waiting_ms, totals.final_ms, totals.provisional_ms) == (5_000, 4_000, 0)
-    _covered, totals = await records.coverage(world.learner, world.unfiled)
+    _covered, _provisional, totals = await records.coverage(world.learner, world.unfiled)
     assert totals.final_ms == 700
     await records.write([write(world, 1, credited(world, 4, ((9_000, 10_000),)), decided(world, 3, Outcome.MISSED))])
-    covered, totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert totals.withheld_ms == 1_000 and covered == ((0, 9_000),)
 
 
@@ -275,8 +275,8 @@ async def test_the_order_of_items_of_one_learner_is_kept_and_learners_do_not_tou
         write(world, 1, decided(world, 1, Outcome.PASSED)),
     ])  # fmt: skip
     assert [answer.matched for answer in answers] == [True, True, False, True]
-    _covered, mine = await records.coverage(world.learner, world.lesson)
-    _covered, theirs = await records.coverage(other.learner, world.lesson)
+    _covered, _provisional, mine = await records.coverage(world.learner, world.lesson)
+    _covered, _provisional, theirs = await records.coverage(other.learner, world.lesson)
     assert (mine.final_ms, theirs.provisional_ms) == (2_000, 1_000)
 
 
@@ -297,7 +297,7 @@ async def test_a_session_after_a_settled_one_never_numbers_its_stretches_as_stor
     assert isinstance(answer, SeatOpened) and answer.base is not None
     number = answer.base.stretch + 1
     await records.write([write(world, 3, credited(world, number, ((20_000, 21_000),)))])
-    covered, _totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, _totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((8_000, 9_000), (20_000, 21_000))
 
 
@@ -308,7 +308,7 @@ async def test_a_check_that_is_sent_again_settles_nothing_that_came_after_it(eit
     first = (credited(world, 1, ((0, 5_000),)), decided(world, 1, Outcome.MISSED))
     await records.write([write(world, 1, *first, first=0)])
     await records.write([write(world, 1, *first, credited(world, 2, ((10_000, 14_000),)), first=0)])
-    _covered, totals = await records.coverage(world.learner, world.lesson)
+    _covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert (totals.withheld_ms, totals.provisional_ms) == (5_000, 4_000)
 
 
@@ -381,7 +381,7 @@ async def test_what_people_gave_back_while_it_was_watched_again_is_paid_once(eit
                 decision_id=1, now_ms=NOW_MS,
             )  # fmt: skip
     await records.write([write(world, 1, credited(world, 2, ((0, 6_000),)))])
-    covered, totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((0, 6_000),) and (totals.final_ms, totals.provisional_ms) == (2_000, 4_000)
 
 

@@ -54,7 +54,7 @@ async def test_the_same_stretch_from_two_sides_is_stored_once(db, gateways) -> N
     item = write(world, 1, credited(world, 1, ((0, 9_000),)))
     answers = await asyncio.gather(*(gateways[n % 2].write([item]) for n in range(8)))
     assert all(answer.matched for (answer,) in answers)
-    covered, totals = await records.coverage(world.learner, world.lesson)
+    covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
     assert covered == ((0, 9_000),) and totals.provisional_ms == 9_000
     async with db.read() as conn:
         count = select(func.count()).select_from(facts).where(facts.c.learner_id == world.learner)
@@ -73,7 +73,7 @@ async def test_a_write_that_races_with_an_open_is_stored_whole_or_not_at_all(db,
             gateways[1].open_seats([request(world, fence)]),
         )
         assert isinstance(answer, SeatOpened)
-        covered, totals = await records.coverage(world.learner, world.lesson)
+        covered, _provisional, totals = await records.coverage(world.learner, world.lesson)
         assert (spans[0] in covered) is written.matched is (spans[0] in answer.covered)
         assert totals.provisional_ms == 0 and totals.final_ms == sum(b - a for a, b in covered)
 

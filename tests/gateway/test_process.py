@@ -69,7 +69,7 @@ async def test_it_serves_announces_itself_and_ends_in_order() -> None:
     assert "zhenxue_sockets 1" in figures and "zhenxue_opened_start_total 1" in figures
     await served.end()
     await raw.ended()
-    covered, _totals = await served.house.records.coverage(1, 1)
+    covered, _provisional, _totals = await served.house.records.coverage(1, 1)
     assert covered == () and served.house.hub.journal.waiting_facts == 0, "the facts are stored"
 
 

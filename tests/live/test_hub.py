@@ -33,7 +33,7 @@ async def test_durable_and_stored_follow_the_stores() -> None:
     ack = beat(house.hub, learner, "pause", 10_000)
     assert (ack.durable, ack.stored) == (2, 0)
     await house.hub.journal.flush()
-    covered, totals = await house.records.coverage(1, 1)
+    covered, _provisional, totals = await house.records.coverage(1, 1)
     assert covered == ((0, 20_000),) and totals.provisional_ms == 20_000
     house.clock.advance(1_000)
     assert beat(house.hub, learner, "beat").stored == 3

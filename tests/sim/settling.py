@@ -120,10 +120,7 @@ def _agrees(world, learner) -> None:
     for _number, _lesson, spans, _day in session.closed:
         waiting |= bits(spans)
     believed = bits(session.credit.covered)
-    # Voided while it was being watched again: the session lets go of both, and the record keeps the new one.
-    # It may be watched once more, is paid once, and the next seat knows.
-    again = world.auditor.books[session.learner_id].mask(session.lesson_id, ("void",))
-    more, less = believed & ~(stored | waiting), (stored | waiting) & ~believed & ~again
+    more, less = believed & ~(stored | waiting), (stored | waiting) & ~believed
     if more or less:
         world.auditor.fail(
             "a live session knows the record",

@@ -31,6 +31,10 @@ class Link:
         self.said: list = []
         self.code = 0
 
+    @property
+    def gone(self) -> bool:
+        return bool(self.code)
+
     def send(self, frame) -> None:
         self.said.append(frame)
 
@@ -449,3 +453,39 @@ def test_a_hold_that_is_over_before_the_page_has_heard_of_it_costs_nothing() -> 
     player.add(player.session.release("journal_full", player.now_ms + 9_000))
     player.beat("beat", wait_ms=10_000, played_ms=9_000)
     assert player.total_ms == 16_100, "and what was told to stand earns nothing until it is told to play"
+
+
+@pytest.mark.parametrize("action", ["void", "restore"])
+def test_the_record_says_on_which_of_two_stretches_people_decided(action: str) -> None:
+    """Seeds 12528 and 11773: a stretch was watched again when people voided the first one, and the live session let
+    go of both; they gave it back before the new one was stored, and the session still withheld it with a check."""
+    player = Player()
+    player.play()
+    player.beat()
+    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
+    miss(player)
+    player.session.sheet(wire.Sheet(check="", state="open"), player.now_ms, player.dice())
+    player.pass_check()
+    player.pos = 0
+    player.play()
+    player.beat()
+    given = Instruction(version=1, action=action, lesson_id=2, spans=((0, 10_000),))
+    covered = () if action == "void" else ((0, 10_000),)
+    player.add(player.session.instruct(given, player.now_ms, (covered, ())))
+    assert player.total_ms == 10_000
+    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
+    miss(player)
+    assert player.total_ms == (0 if action == "void" else 10_000)
+
+
+async def test_what_is_on_its_way_to_sql_is_stored_before_a_decision_is_taken_over() -> None:
+    house = House()
+    hub, _link, learner = await ten_durable_seconds(house)
+    await hub.journal.flush()
+    house.records.decide(1, 1, "void", ((0, 4_000),), 1, house.clock.now_ms())
+    hub.emit(learner, learner.session.hold("journal_full", house.clock.now_ms()))
+    await hub.instructions.fetch(learner)
+    assert learner.session.instruction_version == 0, "the stretch waits in the journal"
+    await hub.journal.flush()
+    await hub.settle()
+    assert learner.session.instruction_version == 1 and learner.session.credit.covered == ((0, 10_000),)
