@@ -19,9 +19,9 @@ from heapq import heappop, heappush
 
 import msgspec
 
-from bench.certify import orders
-from bench.certify.learners import mint
-from bench.certify.orders import CrowdPlan, Order, Word
+from bench.certify import desk, orders
+from bench.certify.orders import CrowdPlan
+from bench.certify.press import mint
 from bench.certify.student import (
     DIALING,
     GREETING,
@@ -31,7 +31,6 @@ from bench.certify.student import (
     OVER,
     Student,
     close_code_of,
-    farewell,
     read_ack,
     read_welcome,
 )  # fmt: skip
@@ -41,11 +40,12 @@ from proctor.gateway.tickets import Tickets
 
 SLOT_S = 0.01
 BIND_LATE = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen at connect, so all addresses share no range
-DIALING_MAX = 250  # of this process at once: the ramp is offered, not thrown
 EVENTS_MAX = 64  # then the wheel is looked at again
 WORD_EVERY_S = 1.0
 RECV_BYTES = 65_536
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
+NUDGE_S, PAUSE_S = 17.0, 25.0  # as the default rules are: durable_nudge_ms, durable_pause_ms
+BEHIND_BEATS = 2  # in an ordinary minute the newest durable beat is the one before
 STDIN = 0
 BYE = masked(b'{"t":"bye"}')
 
@@ -71,12 +71,13 @@ class Crowd:
         self.dial_due: deque[float] = deque()
         self.redial: list[tuple[float, int, Student]] = []
         self.patience: list[tuple[float, int, Student, float]] = []
+        self.stale: list[tuple[float, int, Student]] = []
+        self.fidgets: deque[tuple[float, Student]] = deque()
         self.finishing: deque[tuple[float, Student]] = deque()
         self.live = self.finished = 0
         self.resumed_s = 0.0
         self.ticket_no = 0
         self.order = ""
-        self.stopping = False
         self.heard = b""
 
     # Dialling.
@@ -174,8 +175,30 @@ class Crowd:
             self.acked(student, payload, now_s)
         elif payload[:8] == b'{"t":"we':
             self.welcomed(student, payload, now_s)
-        elif payload[:9] not in (b'{"t":"los', b'{"t":"dra'):
+        else:
+            self.told(student, payload[6:9], payload, now_s)
+
+    def told(self, student: Student, kind: bytes, payload: bytes, now_s: float) -> None:
+        """Rarer words: playback must stand or may go on, another device asks, the seat is lost."""
+        if kind == b"hol":
+            if b'"over":true' not in payload:
+                self.halt(student, "hold", now_s)
+            elif student.halted == "hold":
+                self.write(student, student.go_on(now_s), now_s)
+        elif kind in (b"han", b"los"):
+            student.taken_s = student.taken_s or now_s
+            if kind == b"han":
+                self.halt(student, "handover", now_s)
+                self.write(student, BYE, now_s)
+        elif kind != b"dra":
             self.tally.at(now_s).errors[f"said {payload[:24].decode(errors='replace')}"] += 1
+
+    def halt(self, student: Student, why: str, now_s: float) -> None:
+        said = student.halt(why, now_s)
+        if said:
+            self.tally.at(now_s).errors[f"playback stands: {why}"] += 1
+            self.tally.at(now_s).sent += 1
+            self.write(student, said, now_s)
 
     def acked(self, student: Student, payload: bytes, now_s: float) -> None:
         frame = read_ack(payload)
@@ -188,7 +211,10 @@ class Crowd:
         if student.closing:
             # The last beat is counted: the page leaves in order, which frees its seat at once.
             self.write(student, BYE, now_s)
-        elif not frame.counting:
+        elif student.halted == "durable" and now_s - student.durable_at_s < PAUSE_S:
+            self.write(student, student.go_on(now_s), now_s)
+            self.tally.at(now_s).sent += 1
+        elif student.playing and not frame.counting:
             tick.errors[f"not counted: {frame.why}"] += 1
 
     def fail(self, student: Student, why: str, now_s: float, code: int = 1_006) -> None:
@@ -205,10 +231,10 @@ class Crowd:
             self.dialing -= 1
         if student.closing:
             self.finished += 1
-        if not (self.stopping or (student.closing and code == 1_000)):
+        if not (student.closing and code == 1_000):
             self.tally.at(now_s).errors[why] += 1
         again_s = student.cut(code, now_s, self.dice.random())
-        if again_s and not self.stopping:
+        if again_s:
             self.ticket_no += 1
             heappush(self.redial, (again_s, self.ticket_no, student))
 
@@ -226,19 +252,42 @@ class Crowd:
             self.write(student, student.beat("beat", due_s, now_s), now_s)
             tick.sent += 1
             tick.lateness.add(int((now_s - due_s) * 1_000_000))
+            if student.seq - student.durable_seq > BEHIND_BEATS and student.playing:
+                self.ticket_no += 1
+                heappush(self.stale, (student.durable_at_s + NUDGE_S, self.ticket_no, student))
+
+    def unsafe(self, student: Student, now_s: float) -> None:
+        """Nothing became durable for long: an early beat first, then playback stands."""
+        old_s = now_s - student.durable_at_s
+        if student.state != LIVE or not student.playing or old_s < NUDGE_S:
+            return
+        if old_s >= PAUSE_S:
+            self.halt(student, "durable", now_s)
+        else:
+            self.write(student, student.beat("beat", now_s, now_s), now_s)
+            self.tally.at(now_s).sent += 1
+            self.ticket_no += 1
+            heappush(self.stale, (student.durable_at_s + PAUSE_S, self.ticket_no, student))
 
     def look(self, now_s: float) -> None:
         """Everything that is due besides beats."""
-        while self.redial and self.redial[0][0] <= now_s and self.dialing < DIALING_MAX:
+        while self.redial and self.redial[0][0] <= now_s and self.dialing < self.plan.dialing_max:
             student = heappop(self.redial)[2]
             self.dial(student, now_s)
-        while self.dial_due and self.dial_due[0] <= now_s and self.dialing < DIALING_MAX:
+        while self.dial_due and self.dial_due[0] <= now_s and self.dialing < self.plan.dialing_max:
             self.dial_due.popleft()
             self.dial(self.idle.popleft(), now_s)
         while self.patience and self.patience[0][0] <= now_s:
             _due_s, _number, student, dialled_s = heappop(self.patience)
             if student.dialled_s == dialled_s and student.state in (DIALING, GREETING, OPENING):
                 self.fail(student, "no welcome in time", now_s)
+        while self.stale and self.stale[0][0] <= now_s:
+            self.unsafe(heappop(self.stale)[2], now_s)
+        while self.fidgets and self.fidgets[0][0] <= now_s:
+            student = self.fidgets.popleft()[1]
+            if student.state == LIVE and student.playing:
+                self.write(student, student.beat("pause", now_s, now_s) + student.go_on(now_s), now_s)
+                self.tally.at(now_s).sent += 2
         while self.finishing and self.finishing[0][0] <= now_s:
             due_s, student = self.finishing.popleft()
             self.finish(student, due_s, now_s)
@@ -257,50 +306,8 @@ class Crowd:
 
     # Orders.
 
-    def obey(self, order: Order, now_s: float) -> None:
-        self.order = order.do
-        if order.do == "dial":
-            self.dial_due.extend(now_s + number / order.rate for number in range(order.count))
-        elif order.do == "mark":
-            for student in self.students:
-                student.moved = False
-            self.say(now_s, done="mark")
-        elif order.do == "finish":
-            for number, student in enumerate(self.students):
-                self.finishing.append((now_s + number / order.rate, student))
-        elif order.do == "tell":
-            self.tell(order.path)
-            self.say(now_s, done="tell")
-        else:
-            self.hang_up()
-
-    def hang_up(self) -> None:
-        self.stopping = True
-        for student in self.students:
-            if student.sock is not None:
-                student.closing = True
-                self.write(student, farewell(), 0.0)
-
-    def tell(self, path: str) -> None:
-        """One line a learner: what it played and what it was told. Spans in media ms, times in clock ms."""
-        names = ("start_ms", "pos", "short_ms", "total_ms", "durable_ms", "broken_ms", "resumes", "state")
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(",".join(("learner", *names, "elapsed_ms")) + "\n")
-            for one in self.students:
-                elapsed_ms = int((one.heard_s - one.began_s) * 1_000) + 1
-                row = (self.plan.first + one.number, *(getattr(one, name) for name in names), elapsed_ms)
-                out.write(",".join(map(str, row)) + "\n")
-
     def say(self, now_s: float, done: str = "") -> None:
-        if not done and self.order == "dial" and not self.dial_due and not self.dialing and not self.redial:
-            done, self.order = "dial", ""
-        if not done and self.order == "finish" and self.finished >= len(self.students):
-            done, self.order = "finish", ""
-        word = Word(
-            seconds=self.tally.hand_over(now_s, everything=done == "tell"), live=self.live,
-            waiting=self.dialing + len(self.redial), over=sum(one.state == OVER for one in self.students),
-            finished=self.finished, cpu_s=time.process_time(), resumed_s=self.resumed_s, done=done,
-        )  # fmt: skip
+        word = desk.word(self, now_s, done)
         sys.stdout.buffer.write(orders.encode(word) + b"\n")
         sys.stdout.buffer.flush()
 
@@ -311,13 +318,14 @@ class Crowd:
             return False
         *lines, self.heard = (self.heard + data).split(b"\n")
         for line in lines:
-            self.obey(orders.read_order(line), now_s)
+            desk.obey(self, orders.read_order(line), now_s)
         return True
 
     # The loop.
 
     def run(self) -> None:
         self.poll.register(STDIN, IN)
+        self.say(time.perf_counter(), "ready")
         word_s = time.perf_counter() + WORD_EVERY_S
         while True:
             now_s = time.perf_counter()

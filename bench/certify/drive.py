@@ -18,6 +18,9 @@ from proctor import compose, supervisor
 from proctor.settings import Settings
 
 ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave room for those in TIME_WAIT
+READY_MOST_S = 30.0
+LOAD_FIRST, SECOND_FIRST = 11, 201  # last parts of the source addresses
+DIALING_MAX = 100  # of one process at once: a school comes as fast as it is let in, and nobody waits in vain
 WORD_BYTES_MAX = 2**24
 
 
@@ -57,6 +60,10 @@ class Crowds:
     @property
     def finished(self) -> int:
         return sum(one.word.finished for one in self.lines)
+
+    @property
+    def halted(self) -> int:
+        return sum(one.word.halted for one in self.lines)
 
     @property
     def cpu_s(self) -> float:
@@ -109,13 +116,19 @@ class Crowds:
 
 
 @asynccontextmanager
-async def crowds(plan: Plan, settings: Settings, world: World, raw: Path) -> AsyncIterator[Crowds]:
-    """Load processes that have their plan and wait for orders."""
+async def crowds(
+    plan: Plan, settings: Settings, world: World, raw: Path, *, second: bool = False
+) -> AsyncIterator[Crowds]:
+    """Load processes that have their plan and wait for orders.
+
+    `second`: one process of phones for the first `concurrent` learners, who all come at the same moment.
+    """
     made = Crowds(raw)
     raw.mkdir(parents=True, exist_ok=True)
     key, page = compose.keys_of(settings).ticket.hex(), secrets.token_hex(2)
     try:
-        for number, part in enumerate(shares(plan.online, plan.loads)):
+        parts = [range(plan.concurrent)] if second else shares(plan.online, plan.loads)
+        for number, part in enumerate(parts):
             process = await asyncio.create_subprocess_exec(
                 *supervisor.python("-m", "bench.certify.crowd"), stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE, limit=WORD_BYTES_MAX,
@@ -123,13 +136,16 @@ async def crowds(plan: Plan, settings: Settings, world: World, raw: Path) -> Asy
             one = Lines(number, process, len(part))
             made.lines.append(one)
             made._readers.append(asyncio.create_task(made.read(one)))
-            first = 11 + number * ADDRESSES_EACH
+            first = (SECOND_FIRST if second else LOAD_FIRST) + number * ADDRESSES_EACH
             addresses = [f"127.0.0.{first + step}" for step in range(ADDRESSES_EACH)]
             await one.tell(orders.encode(CrowdPlan(
                 host="127.0.0.1", port=settings.ws_port, key=key, addresses=addresses, low=part.start, high=part.stop,
                 first=world.first, institution=world.institution, class_id=world.class_id,
                 lessons=list(world.lessons), beat_s=plan.beat_s, seed=number, page=page,
+                device="phone" if second else "pc", dialing_max=len(part) if second else DIALING_MAX,
             )))  # fmt: skip
+        if not await made.done("ready", READY_MOST_S):
+            raise RuntimeError("a load process did not start")
         yield made
     finally:
         for one in made.lines:

@@ -25,15 +25,17 @@ class CrowdPlan(msgspec.Struct, kw_only=True):
     beat_s: float
     seed: int
     page: str  # end of all page ids: a page keeps its own over all its dials
+    device: str  # kind of device: pc or phone
+    dialing_max: int  # of this process at once
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """dial: so many more, at this rate. mark: forget who lost a socket. lag: whom a welcome takes how long is over.
+    """dial: so many more, at this rate. mark: forget who lost a socket. fidget: everybody pauses and plays on.
 
-    finish: closing beats at this rate. tell: one line a learner into `path`. hang_up: close all sockets.
+    finish: closing beats at this rate. tell: one line a learner into `path`.
     """
 
-    do: Literal["dial", "mark", "finish", "tell", "hang_up"]
+    do: Literal["dial", "mark", "fidget", "finish", "tell"]
     count: int = 0
     rate: float = 0.0
     path: str = ""
@@ -62,6 +64,7 @@ class Word(msgspec.Struct, kw_only=True):
     waiting: int = 0
     over: int = 0
     finished: int = 0
+    halted: int = 0  # playback stands because of the server
     cpu_s: float = 0.0
     resumed_s: float = 0.0  # when the newest reconnect was welcomed
     done: str = ""  # the order that is carried out

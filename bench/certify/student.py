@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 
-from bench.frames import CLOSE, masked
+from bench.frames import masked
 
 IDLE, DIALING, GREETING, OPENING, LIVE, WAITING, OVER = range(7)
 # As the player's own back-off and patience are.
 BACKOFF_LEAST_S, BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.05, 0.4, 10.0
 PATIENCE_S, PATIENCE_MORE_S, PATIENCE_MOST_S = 3.0, 1.5, 12.0
-SIGNED_OUT, LAST_CODE = 4_402, 5_000
+USER_CODE, LAST_CODE = 4_400, 5_000
 
 
 class Ack(msgspec.Struct, tag_field="t", tag="ack", gc=False):
@@ -55,7 +55,7 @@ class Student:
         "number", "state", "sock", "reader", "seq", "acked", "nonce", "pos", "from_ms", "at_s", "playing",
         "told", "durable_seq", "durable_ms", "start_ms", "began_s", "heard_s", "total_ms", "short_ms", "token",
         "fence", "resumed_ms", "moved", "lost_s", "attempts", "dialled_s", "slot", "broken_ms", "closing", "resumes",
-        "address",
+        "halted", "durable_at_s", "taken_s",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -63,7 +63,6 @@ class Student:
         self.state = IDLE
         self.sock: Any = None
         self.reader: Any = None
-        self.address = ""
         self.seq = self.acked = self.durable_seq = 0
         self.nonce = ""
         self.pos = self.from_ms = self.start_ms = self.durable_ms = self.resumed_ms = -1
@@ -76,6 +75,9 @@ class Student:
         self.attempts = self.slot = self.resumes = 0
         self.broken_ms = 0  # durable media that a welcome did not cover: must stay 0
         self.closing = False
+        self.halted = ""  # why playback stands: durable, hold, handover
+        self.durable_at_s = 0.0  # when the newest durable beat was due
+        self.taken_s = 0.0  # when it was told that another device studies
 
     # First frames.
 
@@ -112,6 +114,7 @@ class Student:
         self.told.clear()
         self.attempts = 0
         self.state, self.at_s, self.playing = LIVE, now_s, True
+        self.halted, self.durable_at_s = "", now_s
         return self.beat("play", now_s, now_s)
 
     # Beats.
@@ -158,7 +161,20 @@ class Student:
             safe = self.told.pop(self.durable_seq, None)
             if safe is not None:
                 self.durable_ms = max(self.durable_ms, safe[1])
+                self.durable_at_s = safe[0]
         return due_s
+
+    def halt(self, why: str, now_s: float) -> bytes:
+        """Playback stands because of the server. Returns the beat that says so; empty when it stood already."""
+        if self.halted or not self.playing:
+            return b""
+        self.halted = why
+        return self.beat("pause", now_s, now_s)
+
+    def go_on(self, now_s: float) -> bytes:
+        """Playback runs again."""
+        self.halted, self.playing, self.at_s = "", True, now_s
+        return self.beat("play", now_s, now_s)
 
     # Losing the line.
 
@@ -167,11 +183,10 @@ class Student:
         if self.state == LIVE:
             self.lost_s = now_s
         self.moved = True
-        if self.closing or close_code in range(SIGNED_OUT, LAST_CODE):
+        if self.closing or close_code in range(USER_CODE, LAST_CODE):
+            # Only a press of play would come back, and nobody presses: the crowd counts it as an error.
             self.state = OVER
             return 0.0
-        if close_code in range(4_400, SIGNED_OUT):
-            self.token = ""  # only a press of play takes over; the crowd counts it as an error
         self.state = WAITING
         most_s = min(BACKOFF_FIRST_S * 2 ** min(self.attempts, 8), BACKOFF_MOST_S)
         self.attempts += 1
@@ -186,8 +201,3 @@ class Student:
 def close_code_of(closed: bytes) -> int:
     """The code of a close frame's payload; 1006 when there was none."""
     return int.from_bytes(closed[:2], "big") if len(closed) >= 2 else 1_006
-
-
-def farewell() -> bytes:
-    """A close frame of ours."""
-    return masked((1_000).to_bytes(2, "big"), CLOSE)

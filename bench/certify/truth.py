@@ -31,6 +31,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     resumes: int
     state: int
     elapsed_ms: int
+    dialled_us: int = 0  # of the machine's clock: the newest dial
+    taken_us: int = 0  # when it was told that another device studies; 0: never
 
 
 class Truth(msgspec.Struct, kw_only=True):

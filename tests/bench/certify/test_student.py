@@ -83,9 +83,21 @@ def test_durable_media_that_a_welcome_does_not_cover_is_seen() -> None:
 
 
 def test_what_a_close_code_means() -> None:
-    elsewhere, signed_out = playing(), playing()
-    assert elsewhere.cut(4_400, 101.0, 0.0) and elsewhere.token == ""
-    assert signed_out.cut(close_code_of((4_402).to_bytes(2, "big")), 101.0, 0.0) == 0.0 and signed_out.state == OVER
+    cut, busy, elsewhere = playing(), playing(), playing()
+    assert cut.cut(1_006, 101.0, 0.0) > 101.0 and busy.cut(4_002, 101.0, 0.0) > 101.0
+    assert elsewhere.cut(close_code_of((4_400).to_bytes(2, "big")), 101.0, 0.0) == 0.0 and elsewhere.state == OVER
+
+
+def test_playback_that_stood_claims_nothing_of_that_time() -> None:
+    one = playing()
+    paused = said(one.halt("hold", 103.0))
+    assert (paused.kind, paused.span, paused.playing, one.halted) == ("pause", (0, 3_000), False, "hold")
+    assert one.halt("durable", 104.0) == b""
+    idle = said(one.beat("beat", 110.0, 110.0))
+    assert (idle.span, idle.playing) == (None, False)
+    play = said(one.go_on(120.0))
+    assert (play.kind, play.span, play.playing) == ("play", None, True)
+    assert said(one.beat("beat", 125.0, 125.0)).span == (3_000, 8_000)
 
 
 def test_the_last_beat_says_that_playback_stands() -> None:
