@@ -333,13 +333,12 @@ async def told(either, world: World, records) -> tuple[list, list[tuple[int, lis
     async with either.read() as conn:
         mine = select(facts.c.body).where(facts.c.learner_id == world.learner, facts.c.kind == "refused")
         bodies = (await conn.execute(mine.order_by(facts.c.id))).scalars().all()
-        opened_ = (await conn.execute(select(cases).where(cases.c.learner_id == world.learner))).all()
-        causes = [
-            (await conn.execute(select(case_causes.c.cause).where(case_causes.c.case_id == case.id))).scalars().all()
-            for case in opened_
-        ]
+        mine = select(cases.c.id, cases.c.version).where(cases.c.learner_id == world.learner)
+        found = (await conn.execute(mine.order_by(cases.c.id))).all()
+        causes = select(case_causes.c.case_id, case_causes.c.cause).order_by(case_causes.c.id)
+        said = (await conn.execute(causes.where(case_causes.c.case_id.in_([id_ for id_, _version in found])))).all()
     return [decode(body).ms for body in bodies], [
-        (case.version, list(mine)) for case, mine in zip(opened_, causes, strict=True)
+        (version, [cause for case_id, cause in said if case_id == id_]) for id_, version in found
     ]
 
 
