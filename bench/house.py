@@ -31,6 +31,8 @@ class House:
     def __init__(self, settings: Settings, boss: Supervisor) -> None:
         self.settings = settings
         self._boss = boss
+        self._watching: asyncio.Task | None = None
+        self._stop = asyncio.Event()
         self._doors: dict[int, int] = {}  # admin port by process id
 
     @property
@@ -49,6 +51,38 @@ class House:
             for one in self._boss.children
             if one.process is not None and one.process.returncode is None
         }
+
+    def watch(self) -> None:
+        """Whoever dies from now on is started again, as `proctor up` does it."""
+        self._stop.clear()
+        self._watching = asyncio.create_task(self._boss.watch(self._stop))
+
+    async def unwatch(self) -> None:
+        self._stop.set()
+        if self._watching is not None:
+            await self._watching
+            self._watching = None
+
+    async def kill(self, kind: str, down_s: float) -> None:
+        """All processes of a kind at once by SIGKILL; started again after so long, and ready when this returns.
+
+        The supervisor does not watch meanwhile: it would start them at once, or give up at so many deaths.
+        """
+        await self.unwatch()
+        killed = [one for one in self._boss.children if one.name.partition("-")[0] == kind]
+        for child in killed:
+            assert child.process is not None
+            child.process.kill()
+            await child.process.wait()
+        await asyncio.sleep(down_s)
+        for child in killed:
+            self._boss.children.remove(child)
+            await self._boss.start(child)
+        # The store stays the first child: it is stopped last.
+        self._boss.children.sort(key=lambda child: child.name != "valkey")
+        if kind == "valkey":
+            await compose.wait_redis(self.settings, READY_S)
+        self.watch()
 
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds so far, by kind. The journal runs inside the gateways, its SQLite too."""
@@ -113,7 +147,6 @@ async def running(
     boss = Supervisor()
     logs = settings.data_dir / "logs"
     house = House(settings, boss)
-    stop, watching = asyncio.Event(), None
     try:
         if not settings.redis_url:
             await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
@@ -125,12 +158,11 @@ async def running(
             return len(await house.doors()) == gateways
 
         await boss.up(ready, READY_S)
-        watching = asyncio.create_task(boss.watch(stop)) if watched else None
+        if watched:
+            house.watch()
         yield house
     finally:
-        stop.set()
-        if watching is not None:
-            await watching
+        await house.unwatch()
         await boss.stop_all()
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import Progress
 
 from bench import house
-from bench.certify import learners, site, stage, steady
+from bench.certify import faults, learners, site, stage, steady
 from bench.certify.plan import Plan
 from bench.certify.stage import Findings
 from bench.world import World
 from proctor.settings import Settings
 
-STEADY = frozenset(("S1", "S2", "S3", "S5"))
+STEADY = frozenset(("S1", "S2", "S3", "S4", "S5"))
+FAULTS = frozenset(("S6", "S7", "S8"))
 
 
 async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
@@ -29,6 +31,7 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
         world = await learners.fill(settings, plan.online)
         progress.remove_task(bar)
         await _steady(plan, settings, world, findings, raw, progress)
+        await _faults(plan, settings, world, findings, raw, progress)
     return findings
 
 
@@ -39,7 +42,7 @@ async def _steady(
     if "S4" in wanted:
         async with stage.opened(plan, settings, world, "cost", findings, raw, progress) as small:
             await steady.costs(small, findings)
-    if wanted & STEADY or "S4" in wanted:
+    if wanted & STEADY:
         async with stage.opened(plan, settings, world, "steady", findings, raw, progress) as full:
             await steady.ramp(full, findings)
             if wanted & {"S2", "S4"}:
@@ -54,3 +57,29 @@ async def _steady(
                 findings.rows += steady.truth_rows("S3", found, plan.online)
     if "S4" in wanted:
         findings.rows += steady.cost_rows(findings.costs)
+
+
+async def _faults(
+    plan: Plan, settings: Settings, world: World, findings: Findings, raw: Path, progress: Progress
+) -> None:
+    """Everybody comes online again, on a fresh site; the record is asked once, after all that went wrong."""
+    wanted = set(plan.scenarios)
+    if not wanted & FAULTS:
+        return
+    bounded = replace(settings, journal_facts_max=faults.journal_facts_max(plan))
+    async with stage.opened(plan, bounded, world, "faults", findings, raw, progress) as full:
+        await steady.come(full)
+        if "S6" in wanted:
+            await faults.restart(full, findings)
+        if "S7" in wanted:
+            await faults.faults(full, findings)
+        if "S8" in wanted:
+            await faults.takeovers(full, world, findings)
+        in_order = await steady.finish(full)
+        if not in_order:
+            findings.notes.append(
+                "故障之后最后的心跳未能全部落库 (after the faults: not everybody's last beat was stored)"
+            )
+        found = findings.truths["S6-S8"] = await steady.held_to_truth(full, findings)
+        last = [name for name in ("S6", "S7", "S8") if name in wanted][-1]
+        findings.rows += steady.truth_rows(last, found, plan.online)

@@ -18,6 +18,7 @@ from proctor import compose, supervisor
 from proctor.settings import Settings
 
 ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave room for those in TIME_WAIT
+WORD_S = 1.0  # how often a load process speaks
 READY_MOST_S = 30.0
 LOAD_FIRST, SECOND_FIRST = 11, 201  # last parts of the source addresses
 DIALING_MAX = 100  # of one process at once: a school comes as fast as it is let in, and nobody waits in vain

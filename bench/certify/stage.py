@@ -68,6 +68,7 @@ class Stage:
         self.crowds = crowds
         self.part = part
         self.raw = raw
+        self.after: list[Path] = []  # what others told who took seats over from this crowd
         self._bar: tuple[Progress, TaskID] = bar
 
     def say(self, words: str) -> None:

@@ -37,18 +37,23 @@ async def costs(stage: Stage, findings: Findings) -> None:
     await tell(stage, findings)
 
 
-async def ramp(stage: Stage, findings: Findings) -> None:
-    """S1: everybody comes online, each with a ticket that is signed as it dials."""
-    plan = stage.plan
-    stage.say("S1 ramp")
+async def come(stage: Stage) -> tuple[bool, float]:
+    """Everybody comes online, each with a ticket that is signed as it dials. (all of them?, seconds)."""
+    stage.say("ramp")
     with stage.mark("S1 ramp") as mark:
-        everybody = await stage.crowds.dial(plan.online, DIALS_PER_S, RAMP_MOST_S)
-    took_s = mark.to_s - mark.from_s
+        everybody = await stage.crowds.dial(stage.plan.online, DIALS_PER_S, RAMP_MOST_S)
+    return everybody, mark.to_s - mark.from_s
+
+
+async def ramp(stage: Stage, findings: Findings) -> None:
+    """S1."""
+    plan = stage.plan
+    everybody, took_s = await come(stage)
     sessions = await stage.site.figure("zhenxue_sessions")
     findings.rows += [
-        report.row("S1", "sessions with a seat, counted by the gateways", sessions, ""),
-        report.row("S1", "missing after the ramp", plan.online - sessions, "", "certify_s1_missing"),
-        report.row("S1", "ramp", took_s if everybody else RAMP_MOST_S, "s", "certify_s1_ramp_s"),
+        report.row("S1", "服务端席位数 sessions counted by the gateways", sessions, ""),
+        report.row("S1", "未能上线 missing after the ramp", plan.online - sessions, "", "certify_s1_missing"),
+        report.row("S1", "全部上线用时 ramp", took_s if everybody else RAMP_MOST_S, "s", "certify_s1_ramp_s"),
     ]
     # Whoever came last has beaten once, and those that had to dial again are told of.
     stage.say("settling")
@@ -81,19 +86,21 @@ def hold_rows(tick: Tick, online: int, beat_s: float, hold_s: float, counted: fl
     rate_budget = "certify_s2_rate_min" if online >= FULL else ""
     errors = sum(tick.errors.values()) + tick.sent - tick.acked
     return [
-        report.row("S2", "beats answered per second", tick.acked / hold_s, "1/s", rate_budget),
-        report.row("S2", "beats that the plan asks for", online / beat_s, "1/s"),
-        report.row("S2", "beats counted by the gateways", counted / hold_s, "1/s"),
-        report.row("S2", "p50", latency.percentile(500) / 1_000, "ms", "certify_s2_p50_ms"),
-        report.row("S2", "p90", latency.percentile(900) / 1_000, "ms"),
-        report.row("S2", "p95", latency.percentile(950) / 1_000, "ms"),
-        report.row("S2", "p99", latency.percentile(990) / 1_000, "ms", "certify_s2_p99_ms"),
-        report.row("S2", "p99.9", latency.percentile(999) / 1_000, "ms", "certify_s2_p999_ms"),
-        report.row("S2", "max", latency.max_us / 1_000, "ms", "certify_s2_max_ms"),
-        report.row("S2", "mean", latency.mean_us / 1_000, "ms"),
-        report.row("S2", "errors", errors, "", "certify_s2_errors"),
-        report.row("S2", "generator late p99", tick.lateness.percentile(990) / 1_000, "ms", "certify_late_p99_ms"),
-        report.row("S2", "generator late max", tick.lateness.max_us / 1_000, "ms"),
+        report.row("S2", "每秒应答的心跳 beats answered", tick.acked / hold_s, "1/s", rate_budget),
+        report.row("S2", "计划每秒心跳 beats planned", online / beat_s, "1/s"),
+        report.row("S2", "服务端计数的每秒心跳 beats counted by the gateways", counted / hold_s, "1/s"),
+        report.row("S2", "响应时间 p50", latency.percentile(500) / 1_000, "ms", "certify_s2_p50_ms"),
+        report.row("S2", "响应时间 p90", latency.percentile(900) / 1_000, "ms"),
+        report.row("S2", "响应时间 p95", latency.percentile(950) / 1_000, "ms"),
+        report.row("S2", "响应时间 p99", latency.percentile(990) / 1_000, "ms", "certify_s2_p99_ms"),
+        report.row("S2", "响应时间 p99.9", latency.percentile(999) / 1_000, "ms", "certify_s2_p999_ms"),
+        report.row("S2", "响应时间 max", latency.max_us / 1_000, "ms", "certify_s2_max_ms"),
+        report.row("S2", "响应时间平均 mean", latency.mean_us / 1_000, "ms"),
+        report.row("S2", "错误 errors", errors, "", "certify_s2_errors"),
+        report.row(
+            "S2", "压测端迟发 p99 generator late", tick.lateness.percentile(990) / 1_000, "ms", "certify_late_p99_ms"
+        ),
+        report.row("S2", "压测端迟发 max generator late", tick.lateness.max_us / 1_000, "ms"),
     ]
 
 
@@ -103,24 +110,26 @@ def cost_rows(found: list[Cost]) -> list[report.Row]:
     for one in found:
         parts = ", ".join(f"{kind} {cores:.2f}" for kind, cores in one.cores.items())
         rows += [
-            report.row("S4", f"cores at {one.online:,} ({parts})", one.cores_all, "cores"),
-            report.row("S4", f"memory at {one.online:,} (PSS)", one.bytes_all / 1e9, "GB"),
-            report.row("S4", f"core time of a learner at {one.online:,}", one.core_us_per_learner, "µs/s"),
-            report.row("S4", f"memory of a learner at {one.online:,}", one.bytes_per_learner / 1_024, "KiB"),
+            report.row("S4", f"{one.online:,} 人时 CPU cores ({parts})", one.cores_all, "cores"),
+            report.row("S4", f"{one.online:,} 人时内存 memory (PSS)", one.bytes_all / 1e9, "GB"),
+            report.row("S4", f"{one.online:,} 人时每人 CPU core time of a learner", one.core_us_per_learner, "µs/s"),
+            report.row(
+                "S4", f"{one.online:,} 人时每人内存 memory of a learner", one.bytes_per_learner / 1_024, "KiB"
+            ),
         ]
     if found:
         last = found[-1]
         rows += [
-            report.row("S4", "server side", last.cores_all, "cores", "certify_s4_cores"),
-            report.row("S4", "server side, memory", last.bytes_all / 1e9, "GB", "certify_s4_gb"),
+            report.row("S4", "服务端 CPU server side", last.cores_all, "cores", "certify_s4_cores"),
+            report.row("S4", "服务端内存 server side", last.bytes_all / 1e9, "GB", "certify_s4_gb"),
         ]
     if len(found) > 1:
         first, last = found[0], found[-1]
         cpu = last.core_us_per_learner / first.core_us_per_learner
         memory = last.bytes_per_learner / first.bytes_per_learner
         rows += [
-            report.row("S4", "core time of a learner, full to quarter", cpu, "times", "certify_s4_times"),
-            report.row("S4", "memory of a learner, full to quarter", memory, "times", "certify_s4_times"),
+            report.row("S4", "每人 CPU，全部对四分之一 core time, full to quarter", cpu, "times", "certify_s4_times"),
+            report.row("S4", "每人内存，全部对四分之一 memory, full to quarter", memory, "times", "certify_s4_times"),
         ]
     return rows
 
@@ -149,11 +158,13 @@ def kill_rows(tick: Tick, mark: Mark, resumed_s: float, before: int, after: int)
     """`resumed_s`: when the last of them was welcomed again."""
     back_s = resumed_s - mark.from_s if after >= before else BACK_MOST_S
     return [
-        report.row("S5", "learners of the killed gateway, reconnected", tick.resumed, "", "certify_s5_moved_min"),
-        report.row("S5", "not back", before - after, "", "certify_s5_missing"),
-        report.row("S5", "all back after", back_s, "s", "certify_s5_back_s"),
-        report.row("S5", "p99 of the others", tick.latency.percentile(990) / 1_000, "ms", "certify_s5_others_p99_ms"),
-        report.row("S5", "max of the others", tick.latency.max_us / 1_000, "ms"),
+        report.row("S5", "重连的学员 reconnected", tick.resumed, "", "certify_s5_moved_min"),
+        report.row("S5", "未恢复 not back", before - after, "", "certify_s5_missing"),
+        report.row("S5", "全部恢复用时 all back after", back_s, "s", "certify_s5_back_s"),
+        report.row(
+            "S5", "其余学员 p99 of the others", tick.latency.percentile(990) / 1_000, "ms", "certify_s5_others_p99_ms"
+        ),
+        report.row("S5", "其余学员 max of the others", tick.latency.max_us / 1_000, "ms"),
     ]
 
 
@@ -170,7 +181,7 @@ async def tell(stage: Stage, findings: Findings) -> None:
     """The load processes write down what each learner played."""
     await stage.crowds.order("tell", folder=stage.raw)
     await stage.crowds.done("tell", TELL_MOST_S)
-    findings.told += sorted(stage.raw.glob("*-learners.csv"))
+    findings.told += [*sorted(stage.raw.glob("*-learners.csv")), *stage.after]
 
 
 async def held_to_truth(stage: Stage, findings: Findings) -> Truth:
@@ -182,12 +193,12 @@ async def held_to_truth(stage: Stage, findings: Findings) -> Truth:
 
 def truth_rows(name: str, found: Truth, expected: int) -> list[report.Row]:
     return [
-        report.row(name, "learners compared", found.learners, ""),
-        report.row(name, "learners not compared", expected - found.learners, "", "certify_s3_missing"),
-        report.row(name, "credited", found.credited_ms / 3_600_000, "h"),
-        report.row(name, "acknowledged and not stored", found.lost_ms, "ms", "certify_s3_lost_ms"),
-        report.row(name, "stored twice or unclaimed", found.twice_ms, "ms", "certify_s3_twice_ms"),
-        report.row(name, "stored above elapsed time", found.above_ms, "ms", "certify_s3_above_ms"),
-        report.row(name, "rollups that differ", found.rollup_ms, "ms", "certify_s3_rollup_ms"),
-        report.row(name, "claimed, not granted for want of elapsed time, most of one", found.short_most_ms, "ms"),
+        report.row(name, "逐人核对人数 learners compared", found.learners, ""),
+        report.row(name, "未核对人数 not compared", expected - found.learners, "", "certify_s3_missing"),
+        report.row(name, "记入学时 credited", found.credited_ms / 3_600_000, "h"),
+        report.row(name, "已确认而未入库 acknowledged and not stored", found.lost_ms, "ms", "certify_s3_lost_ms"),
+        report.row(name, "重复或无据 stored twice or unclaimed", found.twice_ms, "ms", "certify_s3_twice_ms"),
+        report.row(name, "超过经过时间 stored above elapsed time", found.above_ms, "ms", "certify_s3_above_ms"),
+        report.row(name, "汇总不一致 rollups that differ", found.rollup_ms, "ms", "certify_s3_rollup_ms"),
+        report.row(name, "申报而未给，单人最多 claimed, not granted", found.short_most_ms, "ms"),
     ]  # fmt: skip
