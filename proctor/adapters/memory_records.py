@@ -12,7 +12,7 @@ import msgspec
 
 from proctor.adapters.clock import local_day
 from proctor.adapters.memory_tables import CaseRow, CheckRow, Class, Directory, LedgerRow, Lesson, Seat
-from proctor.core.coalesce import DECIDES, SETTLES, coalesce
+from proctor.core.coalesce import SETTLES, coalesce, decide
 from proctor.core.facts import (
     COVERED,
     BeatSummary,
@@ -28,7 +28,7 @@ from proctor.core.facts import (
     Status,
 )  # fmt: skip
 from proctor.core.inputs import Action, Instruction, Licence, Snapshot, Totals
-from proctor.core.intervals import intersect, normalise, subtract, total, union
+from proctor.core.intervals import normalise, subtract, total
 from proctor.core.snapshot import decode_snapshot, encode_snapshot, newer
 from proctor.modules.reviews.rules import CaseCall, case_of
 from proctor.modules.study.rules import policy_of
@@ -193,9 +193,7 @@ class MemoryRecords:
             self.facts.append((learner_id, fence, fact))
             rows = self.ledger.setdefault(learner_id, [])
             if isinstance(fact, Credited):
-                rows += [
-                    LedgerRow(fact.lesson_id, fact.stretch, a, b, fact.day, Status.PROVISIONAL) for a, b in fact.spans
-                ]
+                rows += [LedgerRow(fact.lesson_id, fact.day, Status.PROVISIONAL, a, b) for a, b in fact.spans]
                 touched.add((learner_id, fact.lesson_id, fact.day))
                 seat.stored_stretch = fact.stretch
             elif isinstance(fact, CheckDecided):
@@ -266,34 +264,14 @@ class MemoryRecords:
 
     def decide(self, learner_id: int, lesson_id: int, action: Action, spans: Spans, decision_id: int, now_ms: int):
         """Ledger, rollups, fact and instruction of one decision, as one transaction; returns the instruction."""
-        rows = self.ledger.setdefault(learner_id, [])
-        covered: Spans = normalise(
-            (row.from_ms, row.to_ms) for row in rows if row.lesson_id == lesson_id and row.status in COVERED
-        )
-        after: list[LedgerRow] = []
-        touched: set[RollupKey] = set()
-        for row in rows:
-            status = DECIDES.get((action, row.status))
-            if row.lesson_id != lesson_id or status is None:
-                after.append(row)
-                continue
-            whole: Spans = ((row.from_ms, row.to_ms),)
-            inside = intersect(whole, spans)
-            if status in COVERED and row.status not in COVERED:
-                inside = subtract(inside, covered)
-                covered = union(covered, inside)
-            if inside:
-                touched.add((learner_id, lesson_id, row.day))
-            fresh = msgspec.structs.replace(row, status=status, settled_by=f"decision:{decision_id}")
-            after += [msgspec.structs.replace(fresh, from_ms=a, to_ms=b) for a, b in inside]
-            after += [msgspec.structs.replace(row, from_ms=a, to_ms=b) for a, b in subtract(whole, inside)]
-        self.ledger[learner_id] = after
+        cause = f"decision:{decision_id}"
+        rows = self.ledger.get(learner_id, [])
+        self.ledger[learner_id], days = decide(rows, lesson_id, action, spans, settled_by=cause)
         fact = Decided(
-            lesson_id=lesson_id, at_ms=now_ms, cause=f"decision:{decision_id}", action=action, spans=spans,
-            decision_id=decision_id,
-        )  # fmt: skip
+            lesson_id=lesson_id, at_ms=now_ms, cause=cause, action=action, spans=spans, decision_id=decision_id
+        )
         self.facts.append((learner_id, 0, fact))
-        self._recompute(touched)
+        self._recompute((learner_id, lesson_id, day) for day in days)
         return self.instruct(learner_id, action, lesson_id, spans, decision_id)
 
     def instruct(

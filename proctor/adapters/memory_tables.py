@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgspec
-
-from proctor.core.facts import Status
+from proctor.core.coalesce import Row
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,13 +61,7 @@ class Seat:
     instruction_version: int = 0
 
 
-class LedgerRow(msgspec.Struct, frozen=True, gc=False):
-    lesson_id: int
-    stretch: int
-    from_ms: int
-    to_ms: int
-    day: str
-    status: Status
+class LedgerRow(Row, frozen=True, gc=False):
     settled_by: str = ""  # check:<id> or decision:<id>
 
 

@@ -6,8 +6,10 @@ Law, tested by property: `ledger(coalesce(facts)) == ledger(facts)`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from proctor.core.facts import (
     COVERED,
@@ -17,6 +19,7 @@ from proctor.core.facts import (
     Fact,
     Outcome,
     Refused,
+    Span,
     Spans,
     Status,
 )
@@ -53,6 +56,9 @@ class Row(msgspec.Struct, frozen=True, gc=False, order=True):
     to_ms: int
 
 
+R = TypeVar("R", bound=Row)
+
+
 def ledger(facts: Iterable[Fact]) -> tuple[Row, ...]:
     """The ledger of one learner from the facts in order, in a canonical form (sorted, neighbours merged)."""
     rows: list[Row] = []
@@ -64,39 +70,50 @@ def ledger(facts: Iterable[Fact]) -> tuple[Row, ...]:
                 rows += [Row(fact.lesson_id, fact.day, Status.PROVISIONAL, a, b) for a, b in fact.spans]
         elif isinstance(fact, CheckDecided):
             status = SETTLES[fact.outcome]
-            rows = [
-                msgspec.structs.replace(row, status=status) if row.status is Status.PROVISIONAL else row
-                for row in rows
-            ]
+            rows = [replace(row, status=status) if row.status is Status.PROVISIONAL else row for row in rows]
         elif isinstance(fact, Decided):
-            rows = decide(rows, fact.lesson_id, fact.action, fact.spans)
+            rows, _days = decide(rows, fact.lesson_id, fact.action, fact.spans)
     return canonical(rows)
 
 
-def decide(rows: Sequence[Row], lesson_id: int, action: str, spans: Spans) -> list[Row]:
-    """Rows of the lesson are split at the edges of `spans`; what lies inside changes as `DECIDES` says.
+def changes(parts: Iterable[tuple[Status, Span]], action: str, spans: Spans) -> list[tuple[Status, Spans]]:
+    """What a decision on `spans` makes of the rows of one lesson, in their order: for each of them its new status,
+    and the spans inside it that get it, as `DECIDES` says; none where the row stays whole and as it is.
 
     Whatever would come back to the coverage comes back only as far as nothing else covers it by now.
     """
-    covered: Spans = normalise(
-        (row.from_ms, row.to_ms) for row in rows if row.lesson_id == lesson_id and row.status in COVERED
-    )
-    after: list[Row] = []
-    for row in rows:
-        status = DECIDES.get((action, row.status))
-        if row.lesson_id != lesson_id or status is None:
-            after.append(row)
-            continue
-        whole: Spans = ((row.from_ms, row.to_ms),)
-        inside = intersect(whole, spans)
-        if status in COVERED and row.status not in COVERED:
+    parts = list(parts)
+    covered: Spans = normalise(span for status, span in parts if status in COVERED)
+    found: list[tuple[Status, Spans]] = []
+    for status, span in parts:
+        after = DECIDES.get((action, status), status)
+        inside = intersect((span,), spans) if after is not status else ()
+        if after in COVERED and status not in COVERED:
             inside = subtract(inside, covered)
             covered = union(covered, inside)
-        for part in inside:
-            after.append(Row(row.lesson_id, row.day, status, *part))
-        for part in subtract(whole, inside):
-            after.append(Row(row.lesson_id, row.day, row.status, *part))
-    return after
+        found.append((after, inside))
+    return found
+
+
+def decide(rows: Sequence[R], lesson_id: int, action: str, spans: Spans, **fresh: object) -> tuple[list[R], set[str]]:
+    """Rows of the lesson are split at the edges of what changes; returns all rows, and the days that are touched.
+
+    `fresh`: further values of what changes.
+    """
+    mine = [row for row in rows if row.lesson_id == lesson_id]
+    found = iter(changes([(row.status, (row.from_ms, row.to_ms)) for row in mine], action, spans))
+    after: list[R] = []
+    days: set[str] = set()
+    for row in rows:
+        status, inside = next(found) if row.lesson_id == lesson_id else (row.status, ())
+        if not inside:
+            after.append(row)
+            continue
+        days.add(row.day)
+        changed = replace(row, status=status, **fresh)
+        after += [replace(changed, from_ms=a, to_ms=b) for a, b in inside]
+        after += [replace(row, from_ms=a, to_ms=b) for a, b in subtract(((row.from_ms, row.to_ms),), inside)]
+    return after, days
 
 
 def canonical(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -106,7 +123,7 @@ def canonical(rows: Iterable[Row]) -> tuple[Row, ...]:
         last = merged[-1] if merged else None
         same = last and (last.lesson_id, last.day, last.status) == (row.lesson_id, row.day, row.status)
         if same and last and last.to_ms == row.from_ms:
-            merged[-1] = msgspec.structs.replace(last, to_ms=row.to_ms)
+            merged[-1] = replace(last, to_ms=row.to_ms)
         else:
             merged.append(row)
     return tuple(merged)
@@ -132,7 +149,7 @@ def coalesce(facts: Sequence[Fact]) -> tuple[Fact, ...]:
             and fact.reason is last.reason
             and fact.lesson_id == last.lesson_id
         ):
-            after[-1] = msgspec.structs.replace(
+            after[-1] = replace(
                 last,
                 at_ms=fact.at_ms,
                 from_ms=min(last.from_ms, fact.from_ms),

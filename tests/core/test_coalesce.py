@@ -92,7 +92,7 @@ def test_fewer_facts_give_the_same_ledger_and_the_same_refused_milliseconds(some
 def test_a_decision_moves_milliseconds_and_never_makes_or_loses_one(raw, spans) -> None:
     rows = [row(status, a, b) for status, a, b in raw if a < b]
     for action in ("accept", "void", "restore"):
-        after = decide(rows, 1, action, spans)
+        after, _days = decide(rows, 1, action, spans)
         assert sum(totals(after).values()) == sum(totals(rows).values())
 
 
@@ -125,7 +125,8 @@ def test_a_decided_check_settles_what_is_provisional_and_nothing_else(outcome, s
 @pytest.mark.parametrize("status", list(Status))
 def test_a_decision_does_to_each_status_what_its_table_says(action, status) -> None:
     after = DECIDES.get((action, status), status)
-    assert decide([row(status, 0, 10)], 1, action, ((0, 10),)) == [row(after, 0, 10)]
+    rows, days = decide([row(status, 0, 10)], 1, action, ((0, 10),))
+    assert rows == [row(after, 0, 10)] and days == ({rows[0].day} if after is not status else set())
 
 
 def test_a_void_takes_only_what_it_names() -> None:

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
 
-from proctor.core.coalesce import DECIDES
-from proctor.core.facts import COVERED, Credited, Fact, Spans, Status, encode
+from proctor.core.coalesce import changes
+from proctor.core.facts import Credited, Fact, Spans, Status, encode
 from proctor.core.inputs import Action, Instruction
-from proctor.core.intervals import intersect, normalise, subtract, total, union
+from proctor.core.intervals import subtract, total
 from proctor.modules.schema import upsert
 from proctor.modules.study.tables import facts, instructions, ledger, rollups, seats
 
@@ -76,24 +76,16 @@ async def change_status(
     """
     wanted = select(ledger).where(ledger.c.learner_id == learner_id, ledger.c.lesson_id == lesson_id)
     stored = (await conn.execute(wanted.order_by(ledger.c.id))).mappings().all()
-    covered: Spans = normalise((r["from_ms"], r["to_ms"]) for r in stored if r["status"] in COVERED)
     keys: set[RollupKey] = set()
     changed_ms = 0
-    for row in stored:
-        status = DECIDES.get((action, Status(row["status"])))
-        if status is None:
-            continue
-        whole: Spans = ((row["from_ms"], row["to_ms"]),)
-        inside = intersect(whole, spans)
-        if status in COVERED and row["status"] not in COVERED:
-            inside = subtract(inside, covered)
-            covered = union(covered, inside)
+    parts = [(Status(row["status"]), (row["from_ms"], row["to_ms"])) for row in stored]
+    for row, (status, inside) in zip(stored, changes(parts, action, spans), strict=True):
         if not inside:
             continue
         keys.add((learner_id, lesson_id, row["day"]))
         changed_ms += total(inside)
         fresh = {"status": str(status), "settled_ms": now_ms, "settled_by": f"decision:{decision_id}"}
-        await _split(conn, row, inside, subtract(whole, inside), fresh)
+        await _split(conn, row, inside, subtract(((row["from_ms"], row["to_ms"]),), inside), fresh)
     await recompute_rollups(conn, keys)
     return changed_ms
 
