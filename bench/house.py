@@ -138,11 +138,16 @@ async def folder() -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, gateways: int, command: Sequence[str] = GATEWAY, *, watched: bool = False
+    settings: Settings,
+    gateways: int,
+    command: Sequence[str] = GATEWAY,
+    *,
+    watched: bool = False,
+    web: bool = False,
 ) -> AsyncIterator[House]:
     """Store and gateways, ready; the store only when no address of one is set. Raises StartFailed.
 
-    `watched`: whoever dies is started again, as `proctor up` does it.
+    `watched`: whoever dies is started again, as `proctor up` does it. `web`: the pages and the API, too.
     """
     boss = Supervisor()
     logs = settings.data_dir / "logs"
@@ -154,8 +159,11 @@ async def running(
         for number in range(gateways):
             await _start(boss, f"gateway-{number + 1}", logs, settings, supervisor.python(*command))
 
+        if web:
+            await _start(boss, "web", logs, settings, supervisor.python("-m", "web"))
+
         async def ready() -> bool:
-            return len(await house.doors()) == gateways
+            return len(await house.doors()) == gateways and (not web or await _answers(settings.port))
 
         await boss.up(ready, READY_S)
         if watched:
@@ -169,6 +177,15 @@ async def running(
 async def _start(boss: Supervisor, name: str, logs: Path, settings: Settings, command: list[str]) -> None:
     env = supervisor.environment(environ(settings))
     await boss.start(Child(name=name, command=command, env=env, log_path=logs / f"{name}.log"))
+
+
+async def _answers(port: int) -> bool:
+    """Does the web live?"""
+    try:
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/livez") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 class Driver:

@@ -6,16 +6,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from rich.progress import Progress
 
 from bench import house
-from bench.certify import faults, learners, site, stage, steady
+from bench.certify import faults, learners, rush, site, stage, steady
 from bench.certify.plan import Plan
 from bench.certify.stage import Findings
 from bench.world import World
 from proctor.settings import Settings
 
 STEADY = frozenset(("S1", "S2", "S3", "S4", "S5"))
+RUSH = frozenset(("S9", "S10"))
 FAULTS = frozenset(("S6", "S7", "S8"))
 
 
@@ -32,6 +34,7 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
         progress.remove_task(bar)
         await _steady(plan, settings, world, findings, raw, progress)
         await _faults(plan, settings, world, findings, raw, progress)
+        await _rush(plan, settings, world, findings, raw, progress)
     return findings
 
 
@@ -83,3 +86,21 @@ async def _faults(
         found = findings.truths["S6-S8"] = await steady.held_to_truth(full, findings)
         last = [name for name in ("S6", "S7", "S8") if name in wanted][-1]
         findings.rows += steady.truth_rows(last, found, plan.online)
+
+
+async def _rush(
+    plan: Plan, settings: Settings, world: World, findings: Findings, raw: Path, progress: Progress
+) -> None:
+    """A fifth of the learners online for the sign-ins, half of them for the other operations."""
+    wanted = set(plan.scenarios)
+    if not wanted & RUSH:
+        return
+    await rush.prepare(settings, world, plan)
+    crowd = msgspec.structs.replace(plan, online=plan.online - len(rush.numbers(plan)))
+    async with stage.opened(crowd, settings, world, "rush", findings, raw, progress, web=True) as part:
+        if "S10" in wanted:
+            await rush.come(part, plan.online // 5)
+            await rush.sign_ins(part, rush.browsers(settings, world, plan, signed=False), findings)
+        if "S9" in wanted:
+            await rush.come(part, plan.online // 2)
+            await rush.operations(part, rush.browsers(settings, world, plan, signed=True), findings)

@@ -21,7 +21,7 @@ ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave 
 WORD_S = 1.0  # how often a load process speaks
 READY_MOST_S = 30.0
 LOAD_FIRST, SECOND_FIRST = 11, 201  # last parts of the source addresses
-DIALING_MAX = 100  # of one process at once: a school comes as fast as it is let in, and nobody waits in vain
+DIALING_MAX = 30  # of one process at once: a school comes as fast as it is let in, and nobody waits in vain
 WORD_BYTES_MAX = 2**24
 
 
@@ -113,7 +113,7 @@ class Crowds:
 
     async def heard(self, until_s: float) -> None:
         """Until everything up to that moment of the machine's clock was told."""
-        await asyncio.sleep(max(0.0, until_s + orders.SECOND_KEPT_S + 2.5 - time.perf_counter()))
+        await asyncio.sleep(max(0.0, until_s + orders.SECOND_KEPT_S + 2 * WORD_S - time.perf_counter()))
 
 
 @asynccontextmanager

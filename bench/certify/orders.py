@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-SECOND_KEPT_S = 3.0  # a second is told when its late answers are mostly in
+SECOND_KEPT_S = 1.5  # a second is told when its late answers are mostly in
 
 
 class CrowdPlan(msgspec.Struct, kw_only=True):

@@ -8,6 +8,7 @@ FULL = 100_000  # learners online that the notice asks for
 SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10")
 QUICK = ("S1", "S2", "S3", "S4", "S5")
 DIALS_PER_S = 2_000  # of the whole crowd: 100,000 within 50 s, so that 60 s has room for the last ones
+RAMP_MOST_S = 180.0  # then whoever is still missing is a failure of its own
 FINISHES_PER_S = 2_500  # closing beats at the end: each makes facts, which an ordinary hour spreads out
 NEVER_MS = 86_400_000
 

@@ -75,14 +75,14 @@ class Site:
 def settings_for(plan: Plan, folder: Path) -> Settings:
     return house.settings_for(
         folder, house.free_port(), plan.policy(), redis_url=plan.redis_url, database_url=plan.database_url,
-        gateways=plan.gateways,
+        gateways=plan.gateways, port=house.free_port(),
     )  # fmt: skip
 
 
 @asynccontextmanager
-async def running(settings: Settings, gateways: int) -> AsyncIterator[Site]:
-    """Store and gateways, ready, and started again when they die. Raises StartFailed."""
-    async with house.running(settings, gateways, watched=True) as run:
+async def running(settings: Settings, gateways: int, *, web: bool = False) -> AsyncIterator[Site]:
+    """Store, gateways and perhaps the web, ready, and started again when they die. Raises StartFailed."""
+    async with house.running(settings, gateways, watched=True, web=web) as run:
         yield Site(run, settings, await _stores(settings))
 
 

@@ -96,13 +96,14 @@ class Stage:
 
 @asynccontextmanager
 async def opened(
-    plan: Plan, settings: Settings, world: World, name: str, findings: Findings, raw: Path, progress: Progress
+    plan: Plan, settings: Settings, world: World, name: str, findings: Findings, raw: Path, progress: Progress,
+    *, web: bool = False,
 ) -> AsyncIterator[Stage]:  # fmt: skip
     """Fresh processes of the product and of the load, watched until the end."""
     task = progress.add_task(f"{name}: starting", total=plan.online)
     folder = raw / name
     async with (
-        site.running(settings, plan.gateways) as live,
+        site.running(settings, plan.gateways, web=web) as live,
         drive.crowds(plan, settings, world, folder) as crowds,
     ):
         part = Part(name=name, seconds=crowds.seconds, began_s=time.perf_counter())

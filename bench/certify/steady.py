@@ -10,12 +10,11 @@ import time
 from bench import report
 from bench.certify import truth
 from bench.certify.meter import Cost
-from bench.certify.plan import DIALS_PER_S, FINISHES_PER_S, FULL
+from bench.certify.plan import DIALS_PER_S, FINISHES_PER_S, FULL, RAMP_MOST_S
 from bench.certify.stage import Findings, Mark, Stage
 from bench.certify.tally import Tick
 from bench.certify.truth import Truth
 
-RAMP_MOST_S = 180.0  # then whoever is still missing is a failure of its own
 BACK_MOST_S = 40.0
 FINISH_MOST_S = 120.0
 STORED_MOST_S = 60.0
@@ -148,7 +147,7 @@ async def kill(stage: Stage, findings: Findings) -> None:
         while stage.crowds.live < before and time.perf_counter() < deadline_s:
             await asyncio.sleep(0.25)
         # One more period: everybody has beaten in the new place.
-        await asyncio.sleep(max(stage.plan.beat_s, 5))
+        await asyncio.sleep(stage.plan.beat_s)
     await stage.crowds.heard(mark.to_s)
     tick = stage.part.seconds.window(mark.from_s - 1, mark.to_s)
     findings.rows += kill_rows(tick, mark, stage.crowds.resumed_s, before, stage.crowds.live)
