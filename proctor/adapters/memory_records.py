@@ -80,6 +80,7 @@ class MemoryRecords:
         seat.stored_facts = 0
         base = newer(request.snapshot, decode_snapshot(seat.state) if seat.state else None)
         settled_ms = self._settle(request, seat, base) if base else 0
+        self._forget_checks(request.learner_id, base.pending.check_id if base and base.pending else "")
         return self._opened(request, lesson, found, base, settled_ms, seat.instruction_version)
 
     @staticmethod
@@ -230,10 +231,7 @@ class MemoryRecords:
     def _side_tables(self, learner_id: int, fact: Fact) -> None:
         if isinstance(fact, CheckIssued):
             row = CheckRow(learner_id=learner_id, lesson_id=fact.lesson_id, number=fact.number, kind=str(fact.kind))
-            for id_, other in self.checks.items():
-                if other.learner_id == learner_id and other.outcome == "pending" and id_ != fact.check_id:
-                    # One check at a time: that one was forgotten with the store that knew it.
-                    other.outcome, other.detail = "cancelled", "forgotten"
+            self._forget_checks(learner_id, fact.check_id)
             self.checks.setdefault(fact.check_id, row)
         elif isinstance(fact, CheckTried | CheckDecided | CheckUndecided):
             known = self.checks.get(fact.check_id)
@@ -244,6 +242,12 @@ class MemoryRecords:
         call = case_of(fact)
         if call is not None:
             self._case(learner_id, fact.lesson_id, call)
+
+    def _forget_checks(self, learner_id: int, known: str) -> None:
+        """One check at a time: any other was forgotten with the store or the gateway that knew it."""
+        for check_id, other in self.checks.items():
+            if other.learner_id == learner_id and other.outcome == "pending" and check_id != known:
+                other.outcome, other.detail = "cancelled", "forgotten"
 
     def _case(self, learner_id: int, lesson_id: int, call: CaseCall) -> None:
         """One open case per learner, lesson and kind: more of the same joins it and moves its version."""

@@ -42,12 +42,7 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
 
 
 async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
-    """One check at a time: an older one still pending was forgotten with the store that knew it."""
-    forgotten = update(checks).where(
-        checks.c.learner_id == learner_id, checks.c.outcome == "pending", checks.c.id != fact.check_id
-    )
-    values = {"outcome": "cancelled", "detail": "forgotten", "decided_ms": fact.at_ms}
-    await conn.execute(forgotten.values(**values))
+    await forget_checks(conn, [learner_id], [fact.check_id], fact.at_ms)
     known = (await conn.execute(select(checks.c.id).where(checks.c.id == fact.check_id))).first()
     if known is None:
         row = {
@@ -55,6 +50,15 @@ async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
             "kind": str(fact.kind), "issued_ms": fact.at_ms,
         }  # fmt: skip
         await conn.execute(insert(checks).values(**row))
+
+
+async def forget_checks(conn, learner_ids: Sequence[int], known: Sequence[str], at_ms: int) -> None:
+    """One check at a time: whatever is still pending but the `known` ones was forgotten with the store or the
+    gateway that knew it."""
+    forgotten = update(checks).where(
+        checks.c.learner_id.in_(learner_ids), checks.c.outcome == "pending", checks.c.id.not_in(known)
+    )
+    await conn.execute(forgotten.values(outcome="cancelled", detail="forgotten", decided_ms=at_ms))
 
 
 async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_ms: int) -> None:

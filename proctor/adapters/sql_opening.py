@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
 from proctor.adapters.clock import local_day
+from proctor.adapters.sql_facts import forget_checks
 from proctor.adapters.sql_store import read_coverages, store_items
 from proctor.core.facts import BeatSummary, Credited, Spans
 from proctor.core.inputs import Licence, Snapshot
@@ -302,6 +303,9 @@ async def _settle(conn, taken: Sequence[_Taken]) -> dict[int, int]:
     ]  # fmt: skip
     if moves:
         await conn.execute(_SETTLED, moves)
+    if taken:
+        known = [one.base.pending.check_id for one in taken if one.base is not None and one.base.pending is not None]
+        await forget_checks(conn, [one.request.learner_id for one in taken], known, taken[0].request.at_ms)
     return {learner_id: sum(total(fact.spans) for fact in mine) for learner_id, mine in facts.items()}
 
 

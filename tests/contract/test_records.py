@@ -25,7 +25,7 @@ from proctor.core.facts import (
     Status,
     decode,
 )  # fmt: skip
-from proctor.core.inputs import Snapshot
+from proctor.core.inputs import PendingCheck, Snapshot
 from proctor.core.snapshot import encode_snapshot
 from proctor.modules.accounts.tables import accounts, institutions
 from proctor.modules.reviews.tables import case_causes, cases
@@ -221,6 +221,31 @@ async def test_a_check_for_people_opens_one_case_and_more_of_the_same_joins_it(d
         check = (await conn.execute(select(checks).where(checks.c.learner_id == world.learner))).one()
     assert (case.kind, case.status, case.version, len(causes)) == ("unclear", "open", 2, 2)
     assert (check.outcome, check.kind, check.tries) == ("unclear", "start", 1)
+
+
+async def test_a_check_whose_ending_died_with_its_gateway_is_pending_no_longer_when_a_seat_opens(either) -> None:
+    """The next check put an end to it; a lesson that was over had none."""
+    world, records = await opened(either)
+    id_ = f"c{world.learner}-1"
+    issued = CheckIssued(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="tick", check_id=id_, number=1, kind=CheckKind.END, nonce="n",
+        window_ms=60_000,
+    )  # fmt: skip
+    pending = PendingCheck(
+        check_id=id_, number=1, kind=CheckKind.END, nonce="n", left_ms=60_000, at_redis_ms=NOW_MS
+    )
+    await records.write([write(world, 1, issued, state=snapshot(world, 1, 2, pending=pending))])
+
+    async def outcome() -> str:
+        if either is None:
+            return records.checks[id_].outcome
+        async with either.read() as conn:
+            return (await conn.execute(select(checks.c.outcome).where(checks.c.id == id_))).scalar_one()
+
+    await records.open_seats([request(world, 2)])
+    assert await outcome() == "pending", "the seat's state knows it"
+    await records.open_seats([request(world, 3, snapshot=snapshot(world, 2, 3, decided_number=1))])
+    assert await outcome() == "cancelled"
 
 
 async def test_pages_read_the_open_stretch_of_the_seat_as_provisional(db) -> None:

@@ -27,7 +27,7 @@ FOUND_BY = {
     "who_cannot_be_asked_is_barred_all_the_same": 1,
     "one_mismatch_is_enough": 12,
     "a_missed_check_withholds_nothing": 5,
-    "void_is_ignored_by_a_live_session": 7,
-    "one_person_voids": 108,
-    "restored_is_paid_again": 1,
+    "void_is_ignored_by_a_live_session": 3,
+    "one_person_voids": 1,
+    "restored_is_paid_again": 43,
 }
