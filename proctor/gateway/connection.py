@@ -154,6 +154,10 @@ class Connection(WSListener):
 
     # Link.
 
+    @property
+    def gone(self) -> bool:
+        return self._transport is None or self.closing
+
     def send(self, frame: wire.ServerFrame) -> None:
         transport = self._transport
         if transport is not None and not self.closing:

@@ -33,9 +33,9 @@ from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
 from proctor.live.instructions import Instructions
 from proctor.live.journal import Journal
-from proctor.live.learner import Claim, Learner, Link, draw, first_beat_ms
+from proctor.live.learner import Claim, Learner, Link, draw
 from proctor.live.leases import LeaseKeeper
-from proctor.live.opening import Closing, Opened, Opener
+from proctor.live.opening import GIVEN_UP, Closing, Opened, Opener, welcome
 from proctor.ports import Checks, CheckTicket, Clock, Inbox, Leases, Nodes, Records, SeatWritten
 from proctor.settings import Settings
 
@@ -90,7 +90,8 @@ class Hub:
         await self._replace(claim)
         resume = hello if isinstance(hello, wire.Resume) else None
         try:
-            answer = self._first(claim, await self.opener.open(claim, resume.fence if resume else None))
+            opened = await self.opener.open(claim, resume.fence if resume else None, link)
+            answer = self._first(claim, opened, link)
         except Unavailable as gone:
             log.warning("open_unavailable", port=gone.port)
             link.close(errors.CLOSE_UNAVAILABLE, "unavailable")
@@ -107,17 +108,22 @@ class Hub:
     async def _replace(self, claim: Claim) -> None:
         """The same page again: its old socket is dead, whether or not anybody has noticed."""
         old = self.learners.get(claim.learner_id)
-        if old is not None and (old.claim.device_id, old.claim.page_id) == (claim.device_id, claim.page_id):
+        if old is not None and claim.same_page(old.claim):
             await self.finish(old, "disconnected", release=False)
             old.link.close(errors.CLOSE_REPLACED, "replaced")
 
-    def _first(self, claim: Claim, answer: Opened | Closing) -> Opened | Closing:
-        """A younger dial of this learner may have been quicker: its seat stands, this one is over before it began."""
+    def _first(self, claim: Claim, answer: Opened | Closing, link: Link) -> Opened | Closing:
+        """A younger dial of this learner may have been quicker: its seat stands, this one is over before it began.
+
+        A seat that nobody waits for any more gets no session, which would say that nothing plays: what the page was
+        last told to be durable stays the newest word, and its next dial goes on from there.
+        """
         newer = self.learners.get(claim.learner_id)
-        if isinstance(answer, Closing) or newer is None or newer.session.fence < answer.opening.fence:
+        if isinstance(answer, Closing):
             return answer
-        at_ms = self.clock.redis_ms(self.clock.now_ms())
-        kind = newer.claim.device_kind
+        if newer is None or newer.session.fence < answer.opening.fence:
+            return GIVEN_UP if link.gone else answer
+        at_ms, kind = self.clock.redis_ms(self.clock.now_ms()), newer.claim.device_kind
         return Closing(code=errors.CLOSE_TAKEN_OVER, why="taken_over", device=kind, at_ms=at_ms)
 
     def _seat(self, claim: Claim, link: Link, opened: Opened, resume: wire.Resume | None) -> Learner:
@@ -144,7 +150,7 @@ class Hub:
         return learner
 
     async def _welcome(self, learner: Learner, opened: Opened, resume: wire.Resume | None) -> None:
-        session, opening, policy = learner.session, opened.opening, learner.session.policy
+        session, opening = learner.session, opened.opening
         before = opening.base.pending if opening.base else None
         pending = session.person.check
         if before is not None and (pending is None or pending.check_id != before.check_id):
@@ -156,22 +162,8 @@ class Hub:
             asked = False
         if learner.over:
             return
-        view = session.view()
-        counted_before_ms = opening.totals.provisional_ms + opening.totals.waiting_ms + opening.totals.final_ms
-        why = opening.licence.reason or ("daily_cap" if session.day_used_ms >= policy.daily_cap_ms else "")
-        learner.link.send(
-            wire.Welcome(
-                v=wire.PROTOCOL_VERSION, fence=session.fence, nonce=view.nonce,
-                token=self._mint_resume(learner.claim, session.class_id, session.fence), lesson=session.lesson_id,
-                duration_ms=session.duration_ms, pos=session.position_ms, covered=session.credit.covered,
-                total_ms=view.total_ms, final_ms=view.final_ms, day_ms=view.day_ms, cap_ms=policy.daily_cap_ms,
-                beat_ms=policy.beat_ms, first_beat_ms=first_beat_ms(policy.beat_ms),
-                nudge_ms=policy.durable_nudge_ms, pause_ms=policy.durable_pause_ms,
-                rate_max=policy.rate_max_permille, earns=not why, why=why,
-                settled_ms=opened.seat.settled_ms + view.total_ms - counted_before_ms, check=push,
-                face=opening.face_consent, complete=view.complete,
-            )
-        )  # fmt: skip
+        token = self._mint_resume(learner.claim, session.class_id, session.fence)
+        learner.link.send(welcome(session, opened, push, token))
         if not asked:
             self.bursts.unreachable(learner, awaited)
         elif pending is not None and before is not None and pending.check_id == before.check_id:
@@ -347,7 +339,18 @@ class Hub:
 
     def _outrun(self, learner: Learner) -> None:
         """Redis has a newer fence; SQL, which says what counts, may not have it yet, or ever: leave in order."""
-        self.spawn(self.hand_over(learner))
+        self.spawn(self._outran(learner))
+
+    async def _outran(self, learner: Learner) -> None:
+        """By a dial that its own page had given up: the page comes back by itself, nobody has to press anything."""
+        found = None
+        with contextlib.suppress(Unavailable):
+            found = await self.leases.holder(learner.claim.learner_id)
+        if found is None or not learner.claim.same_page(found[0]):
+            await self.hand_over(learner)
+        elif not learner.over:
+            await self.finish(learner, "disconnected", release=True)
+            learner.link.close(errors.CLOSE_REPLACED, "replaced")
 
     def _forget(self, learner: Learner) -> None:
         if self.learners.get(learner.claim.learner_id) is learner:

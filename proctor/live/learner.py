@@ -19,6 +19,11 @@ FIRST_BEAT_MS_MIN = 1_000
 class Link(Protocol):
     """The socket as the running half sees it. Neither method waits or raises."""
 
+    @property
+    def gone(self) -> bool:
+        """Nobody is at the other end any more, as far as this process knows; or we have closed it."""
+        ...
+
     def send(self, frame: ServerFrame) -> None: ...
 
     def close(self, code: int, reason: str = "") -> None: ...
@@ -41,6 +46,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     first_keeps: bool
     ticket_id: str = ""
     ticket_left_ms: int = 0
+
+    def same_page(self, other: Claim | Holder) -> bool:
+        return (self.device_id, self.page_id) == (other.device_id, other.page_id)
 
 
 class Learner:

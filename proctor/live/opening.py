@@ -8,9 +8,11 @@ import msgspec
 import structlog
 
 from proctor import errors
+from proctor.core import wire
 from proctor.core.inputs import Opening
+from proctor.core.session import Session
 from proctor.errors import Unavailable
-from proctor.live.learner import Claim, seed
+from proctor.live.learner import Claim, Link, first_beat_ms, seed
 from proctor.ports import (
     Acquire,
     Acquired,
@@ -55,6 +57,9 @@ REFUSALS = {
     "not_on_roster": errors.CLOSE_NOT_ALLOWED,
     "no_lesson": errors.CLOSE_NOT_ALLOWED,
 }
+
+
+GIVEN_UP = Closing(code=errors.CLOSE_REPLACED, why="given_up")  # nobody hears it
 
 
 class SeatDesk:
@@ -108,17 +113,25 @@ class Opener:
         self._node = node
         self._handover_ms = handover_ms
 
-    async def open(self, claim: Claim, fence: int | None) -> Opened | Closing:
-        """`fence`: what a resume presents, None for a start."""
+    async def open(self, claim: Claim, fence: int | None, link: Link) -> Opened | Closing:
+        """`fence`: what a resume presents, None for a start.
+
+        A page gives a dial up after seconds and dials anew. Before each step that takes something from somebody, an
+        opening that stood still meanwhile asks whether its page is still there.
+        """
         if fence is None and not await self._leases.use_ticket(claim.ticket_id, claim.ticket_left_ms):
             return Closing(code=errors.CLOSE_TICKET, why="ticket_used")
         rival: Holder | None = None
         for attempt in range(STALE_TRIES):
+            if link.gone:
+                return GIVEN_UP
             acquired = await self._acquire(claim, fence if attempt == 0 else None)
             if isinstance(acquired, NotAcquired):
                 return self._not_acquired(acquired)
             self._clock.observe(acquired.redis_ms)
             rival = rival or acquired.previous
+            if link.gone:
+                return GIVEN_UP
             if fence is not None and acquired.snapshot is None:
                 await self._ask_whom_sql_names(claim, fence, acquired)
             seat = await self._open_seat(claim, fence is not None, acquired)
@@ -128,6 +141,8 @@ class Opener:
             if seat.why != "stale":
                 await self._leases.release(claim.learner_id, acquired.fence)
                 return Closing(code=REFUSALS[seat.why], why=seat.why)
+            if link.gone:
+                return GIVEN_UP
             # Redis forgot: lift its fence above the stored one and take a new one as the same page.
             await self._ask_forgotten(claim, seat)
             await self._leases.reseed(claim.learner_id, seat.stored_fence)
@@ -222,3 +237,19 @@ class Opener:
             redis_ms=acquired.redis_ms,
         )  # fmt: skip
         await self._inbox.send(rival.node, message)
+
+
+def welcome(session: Session, opened: Opened, push: wire.CheckPush | None, token: str) -> wire.Welcome:
+    """What the player is told of its seat. `push`: the pending check; `token`: for its next resume."""
+    view, opening, policy = session.view(), opened.opening, session.policy
+    counted_before_ms = opening.totals.provisional_ms + opening.totals.waiting_ms + opening.totals.final_ms
+    why = opening.licence.reason or ("daily_cap" if session.day_used_ms >= policy.daily_cap_ms else "")
+    return wire.Welcome(
+        v=wire.PROTOCOL_VERSION, fence=session.fence, nonce=view.nonce, token=token, lesson=session.lesson_id,
+        duration_ms=session.duration_ms, pos=session.position_ms, covered=session.credit.covered,
+        total_ms=view.total_ms, final_ms=view.final_ms, day_ms=view.day_ms, cap_ms=policy.daily_cap_ms,
+        beat_ms=policy.beat_ms, first_beat_ms=first_beat_ms(policy.beat_ms), nudge_ms=policy.durable_nudge_ms,
+        pause_ms=policy.durable_pause_ms, rate_max=policy.rate_max_permille, earns=not why, why=why,
+        settled_ms=opened.seat.settled_ms + view.total_ms - counted_before_ms, check=push,
+        face=opening.face_consent, complete=view.complete,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -132,6 +133,27 @@ async def test_a_socket_that_goes_while_its_seat_is_opened_leaves_nobody_behind(
         await until(lambda: gates.gateway.sockets == 0)
         await gates.house.hub.settle()
         assert gates.house.hub.learners == {}
+
+
+async def test_a_seat_that_sql_opens_when_the_page_has_closed_gets_no_session(monkeypatch) -> None:
+    async with gate() as gates:
+        house, over = gates.house, asyncio.Event()
+        real = house.records.open_seats
+
+        async def slow(requests):
+            await over.wait()
+            return await real(requests)
+
+        monkeypatch.setattr(house.records, "open_seats", slow)
+        raw = await gates.dial()
+        raw.send(TEXT, gates.start_frame())
+        await until(lambda: house.sql.calls.get("open_seats"))
+        raw.send(CLOSE, (1001).to_bytes(2, "big"))
+        assert await raw.close_code() == 1001
+        over.set()
+        await house.hub.settle()
+        assert house.hub.counts["refused_given_up"] == 1 and house.hub.counts["opened_start"] == 0
+        assert house.records.seats[1].fence == 1 and house.hub.learners == {}
 
 
 async def test_a_stopped_learner_gets_the_last_word_before_the_close() -> None:

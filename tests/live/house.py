@@ -57,6 +57,10 @@ class MemoryLink:
         self.sent: list[wire.ServerFrame] = []
         self.closed: tuple[int, str] | None = None
 
+    @property
+    def gone(self) -> bool:
+        return self.closed is not None
+
     def send(self, frame: wire.ServerFrame) -> None:
         if self.closed is None:
             self.sent.append(frame)

@@ -10,8 +10,8 @@ from proctor import errors
 from proctor.core import wire
 from proctor.errors import Unavailable
 from proctor.live.opening import GROUP_MAX, STALE_TRIES, SeatDesk
-from proctor.ports import LeaseTaken, OpenSeat, SeatRefused
-from tests.live.house import House, beat, deliver
+from proctor.ports import Acquire, LeaseTaken, OpenSeat, SeatRefused
+from tests.live.house import House, MemoryLink, beat, deliver
 
 
 async def listen(house: House, hub) -> asyncio.Task:
@@ -211,3 +211,99 @@ async def test_a_dial_that_was_overtaken_by_a_younger_one_of_its_page_does_not_t
     gone, old_link = await older
     assert gone is None and old_link.closed == (errors.CLOSE_TAKEN_OVER, "taken_over")
     assert younger is not None and not younger.over and link.closed is None and hub.learners == {1: younger}
+
+
+class Stall:
+    """SQL stands still for the next opening until `over` is set."""
+
+    def __init__(self, house: House, monkeypatch) -> None:
+        self.over, self.reached = asyncio.Event(), asyncio.Event()
+        real = house.records.open_seats
+
+        async def slow(requests):
+            monkeypatch.setattr(house.records, "open_seats", real)
+            self.reached.set()
+            await self.over.wait()
+            return await real(requests)
+
+        monkeypatch.setattr(house.records, "open_seats", slow)
+
+
+async def dialling(house: House, stall: Stall, claim, fence: int, node: str) -> tuple[asyncio.Task, MemoryLink]:
+    """A resume that SQL does not answer, until the page gives it up."""
+    link = MemoryLink()
+    hello = wire.Resume(v=wire.PROTOCOL_VERSION, token="t", fence=fence)
+    dial = asyncio.create_task(house.node(node).open(claim, hello, link))
+    await stall.reached.wait()
+    link.close(1001, "given up")
+    return dial, link
+
+
+async def playing_when_the_line_broke(house: House):
+    learner, _link = await house.studying()
+    house.clock.advance(5_000)
+    beat(house.hub, learner, "beat", 5_000)
+    await house.hub.finish(learner, "disconnected", release=False)
+    await house.hub.journal.flush()
+    house.clock.advance(8_000)
+    return learner.claim, learner.session.fence
+
+
+async def test_a_dial_that_its_page_gave_up_does_not_take_the_seat_from_the_page_s_next_one(monkeypatch) -> None:
+    """It came home late, found that its fence was behind, took a new one, and the page in use lost its seat."""
+    house = House()
+    claim, fence = await playing_when_the_line_broke(house)
+    stall = Stall(house, monkeypatch)
+    dial, _link = await dialling(house, stall, claim, fence, "n2")
+    third = house.node("n3")
+    task = await listen(house, third)
+    learner, link = await house.resume(claim, fence, hub=third)
+    stall.over.set()
+    assert await dial is None
+    house.clock.advance(5_000)
+    beat(third, learner, "beat", 5_000)
+    await third.keeper.sync([learner])
+    await third.settle()
+    assert link.closed is None and not learner.over and learner.session.durable_seq == learner.session.seq
+    assert (await house.redis.holder(1))[1] == learner.session.fence
+    task.cancel()
+
+
+async def test_a_seat_that_was_opened_for_nobody_costs_nothing_of_what_is_told_next(monkeypatch) -> None:
+    """Its session said that nothing plays, and the next resume was worth nothing from there on."""
+    house = House()
+    claim, fence = await playing_when_the_line_broke(house)
+    stall = Stall(house, monkeypatch)
+    dial, _link = await dialling(house, stall, claim, fence, "n2")
+    stall.over.set()
+    assert await dial is None
+    house.clock.advance(2_000)
+    learner, link = await house.resume(claim, fence, spans=[(5_000, 15_000)], pos=15_000, frames=250)
+    assert link.last(wire.Welcome).total_ms == 15_000 and learner.session.fence == fence + 2
+
+
+async def test_a_dial_that_is_given_up_before_it_takes_the_lease_leaves_no_trace() -> None:
+    house = House()
+    learner, _link = await house.studying()
+    link = MemoryLink()
+    link.close(1001, "given up")
+    hello = wire.Start(v=wire.PROTOCOL_VERSION, ticket="t")
+    assert await house.node("n2").open(house.claim(page="page-b", device="pc"), hello, link) is None
+    assert (await house.redis.holder(1))[1] == learner.session.fence and not learner.over
+
+
+async def test_a_page_that_is_outrun_by_a_dial_it_had_given_up_comes_back_by_itself() -> None:
+    """Redis stood still: the lease went to the dial that nobody waited for any more."""
+    house = House()
+    learner, link = await house.studying()
+    house.clock.advance(5_000)
+    beat(house.hub, learner, "beat", 5_000)
+    await house.redis.acquire(
+        Acquire(learner_id=1, holder=learner.holder, lease_ms=30_000, fence=learner.session.fence)
+    )
+    await house.hub.keeper.sync([learner])
+    await house.hub.settle()
+    assert link.closed == (errors.CLOSE_REPLACED, "replaced") and link.of(wire.Lost) == []
+    await house.hub.journal.flush()
+    again, back = await house.resume(learner.claim, learner.session.fence)
+    assert again is not None and back.last(wire.Welcome).total_ms == 5_000
