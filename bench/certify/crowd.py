@@ -271,7 +271,8 @@ class Crowd:
 
     def look(self, now_s: float) -> None:
         """Everything that is due besides beats."""
-        while self.redial and self.redial[0][0] <= now_s and self.dialing < self.plan.dialing_max:
+        # A ramp is offered at a pace; whoever lost a line dials again when its own back-off says so, as players do.
+        while self.redial and self.redial[0][0] <= now_s:
             student = heappop(self.redial)[2]
             self.dial(student, now_s)
         while self.dial_due and self.dial_due[0] <= now_s and self.dialing < self.plan.dialing_max:

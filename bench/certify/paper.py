@@ -67,8 +67,14 @@ def render(said: dict, findings: Findings) -> str:
              for part in findings.parts]  # fmt: skip
     return env.get_template("report.html").render(
         said=said, parts=parts, scenarios=words.SCENARIOS, costs=Markup(cost_picture(findings.costs)),
-        by_scenario={name: [row for row in said["rows"] if row.mode == name] for name in said["verdicts"]},
+        by_scenario={
+            name: [row for row in said["rows"] if row.mode == name] for name in sorted(said["verdicts"], key=_number)
+        },
     )  # fmt: skip
+
+
+def _number(scenario: str) -> int:
+    return int(scenario.removeprefix("S"))
 
 
 def pictures(part: Part) -> dict[str, str]:

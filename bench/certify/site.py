@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import text
@@ -73,10 +74,11 @@ class Site:
 
 
 def settings_for(plan: Plan, folder: Path) -> Settings:
-    return house.settings_for(
+    made = house.settings_for(
         folder, house.free_port(), plan.policy(), redis_url=plan.redis_url, database_url=plan.database_url,
-        gateways=plan.gateways, port=house.free_port(),
+        gateways=plan.gateways,
     )  # fmt: skip
+    return replace(made, port=house.free_port())
 
 
 @asynccontextmanager

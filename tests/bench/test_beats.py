@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SOCKETS = 50
 
 
 @pytest.mark.processes
@@ -17,8 +18,8 @@ def test_a_small_run_prints_the_table_and_keeps_the_samples(tmp_path) -> None:
     out = tmp_path / "beats.json"
     done = subprocess.run(
         [
-            sys.executable, "-m", "bench", "beats", "--sockets", "50", "--closed-sockets", "20", "--busy", "5",
-            "--seconds", "3", "--period", "1", "--out", str(out),
+            sys.executable, "-m", "bench", "beats", "--sockets", str(SOCKETS), "--closed-sockets", "20",
+            "--busy", "5", "--seconds", "3", "--period", "1", "--out", str(out),
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
@@ -29,6 +30,10 @@ def test_a_small_run_prints_the_table_and_keeps_the_samples(tmp_path) -> None:
     missed = [row for row in kept["rows"] if row["limit"] is not None and row["value"] > row["limit"]]
     assert done.returncode == bool(missed)
     opened, closed = kept["raw"]["open"], kept["raw"]["closed"]
-    assert 120 <= opened["beats"] <= 160 and opened["latency"]["count"] == opened["beats"]
+    assert opened["latency"]["count"] == opened["beats"]
+    # One beat of each socket a period, whatever the machine does: a hold that took longer has more of them. The
+    # sockets are spread over the period; at the edges of the hold a few fall on either side, and what was late then.
+    late_s = max(opened["latency"]["max_us"], opened["lateness"]["max_us"]) / 1e6
+    assert abs(opened["beats"] - SOCKETS * opened["seconds"]) <= SOCKETS * (0.2 + late_s)
     # Every beat of the closed loop made a snapshot of its own.
     assert closed["counted"]["zhenxue_forced_snapshots_total"] >= closed["beats"] * 0.95 > 100
