@@ -23,6 +23,7 @@ GAP_MS = 30_000
 SLACK_MS = 10_000
 SEEK_MS = 1_500
 SHED_MS = 50_000  # earned at most between a check being due and being asked: pause after a fault, a gap, a beat
+UNANSWERED_MS = 3_000
 TRAVEL_MS = 20  # Redis TIME is as old as its answer when a gateway hears it
 CLOSERS = ("pause", "seek", "rate", "hide", "blur", "pip", "end")
 
@@ -43,6 +44,7 @@ class Auditor:
         self.watches: dict[int, Watch] = {}
         self.accepted_at: dict[tuple[str, int], int] = {}
         self.truth: dict[tuple[str, int], str] = {}
+        self._judged: set[tuple[str, int, str]] = set()
         self._told_at: dict[tuple[str, int], int] = {}  # how often Redis had forgotten by then
         self.heard_ms: dict[str, int] = defaultdict(int)  # when the newest beat of a page was accepted
         self._once = once.Once()
@@ -60,10 +62,10 @@ class Auditor:
         hub = gateway.hub
         seat, beat, add, open_ = hub._seat, hub.beat, hub.journal.add, hub.opener.open
 
-        async def opening(claim, fence, link):
+        async def opening(claim, fence):
             began_ms = self.world.loop.now_ms
             try:
-                answer = await open_(claim, fence, link)
+                answer = await open_(claim, fence)
             except Unavailable:
                 # A fence that Redis handed out, and no seat: whom SQL names may not have been asked any more.
                 self.books[claim.learner_id].broken_open_ms = self.world.loop.now_ms
@@ -268,13 +270,15 @@ class Auditor:
         self.accepted_at.setdefault((ticket.check_id, ticket.try_number), redis_ms)
 
     def told(self, verdict) -> None:
-        """The first word on a burst stays; a Redis that forgot it lets the burst be taken and judged anew."""
+        """Redis was. The first word on a burst stays; one that forgot it lets the burst be taken and judged anew."""
         key, losses = (verdict.check_id, verdict.try_number), self.world.redis.losses
+        if str(verdict.outcome) != "our_fault" and (*key, str(verdict.outcome)) not in self._judged:
+            self.fail("what a check is told was really judged", f"check {key}: {verdict.outcome}")
         if key not in self.truth or self._told_at[key] < losses:
             self.truth[key], self._told_at[key] = str(verdict.outcome), losses
 
     def judged(self, job, verdict) -> None:
-        self.told(verdict)
+        self._judged.add((job.check_id, job.try_number, str(verdict.outcome)))
         self.world.trace("judged", job.learner_id, job.try_number, verdict.outcome)
         self.world.count(f"judged_{verdict.outcome}")
         if job.deliveries > 1:
@@ -350,7 +354,16 @@ class Auditor:
         failed_ms = (
             process.thawed_ms, redis.inbox.unheard_ms.get(learner_id, -1), self.books[learner_id].broken_open_ms
         )  # fmt: skip
-        return process.dead or process.frozen or max(failed_ms) >= redis.lost_ms[chunk.losses]
+        silent = process.dead or process.frozen or max(failed_ms) >= redis.lost_ms[chunk.losses]
+        return silent or self._waits_for_sql(chunk)
+
+    @staticmethod
+    def _waits_for_sql(chunk: Chunk) -> bool:
+        """The gateway sends what it knows, and SQL has not answered for longer than any healthy transaction takes."""
+        gateway = chunk.watch.gateway
+        waiting = gateway.hub.journal._waiting.get(id(chunk.watch.learner))
+        now_ms = gateway.clock.now_ms()
+        return waiting is not None and any(now_ms - fact.at_ms > UNANSWERED_MS for fact in waiting.facts)
 
     def waiting(self, learner_id: int, lesson_id: int) -> int:
         """What the newest snapshot in Redis holds: the next open of the seat settles it, also days later."""

@@ -363,12 +363,14 @@ def a_missed_check_withholds_nothing(patch) -> None:
 
 @mutation
 def void_is_ignored_by_a_live_session(patch) -> None:
-    carry_out = Session._carry_out
+    instruct = Session.instruct
 
-    def wrong(self, instruction, now_ms):
-        return () if instruction.action == "void" else carry_out(self, instruction, now_ms)
+    def wrong(self, instruction, now_ms, record=None):
+        if instruction.action == "void":
+            instruction, record = msgspec.structs.replace(instruction, lesson_id=0), None
+        return instruct(self, instruction, now_ms, record)
 
-    patch(Session, "_carry_out", wrong)
+    patch(Session, "instruct", wrong)
 
 
 @mutation

@@ -65,7 +65,8 @@ class Office:
             return
         case = self.random.choice(waiting)
         who = self.random.choice([901, 902])
-        given = self.random.choice(["propose", "confirm", "dismiss", "withdraw"])
+        proposed, fresh = ["confirm", "withdraw", "dismiss"], ["propose", "propose", "dismiss"]
+        given = self.random.choice(proposed if case.id in self.proposals else fresh)
         told: list = []
 
         async def deed():

@@ -335,7 +335,6 @@ class Web:
                     check_id=ticket.check_id, try_number=ticket.try_number, outcome=Outcome.OUR_FAULT,
                     detail="queue_full", frames=len(frames),
                 )  # fmt: skip
-                world.auditor.told(verdict)
                 await self.door.judge(verdict)
         return 202, ""
 

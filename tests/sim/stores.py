@@ -14,6 +14,7 @@ from typing import Any
 
 from proctor.adapters.memory import MemoryChecks, MemoryInbox, MemoryJobs, MemoryLeases, MemoryNodes
 from proctor.adapters.memory_records import MemoryRecords
+from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
 from proctor.ports import HandoverAsked
 from tests.sim.loop import MS, Loop, Process
@@ -97,6 +98,7 @@ class Redis(Store):
         self.inbox_faults = (0.0, 0.0, 0.0)  # lost, doubled, late (and so out of order)
         self.inbox = _Inbox(self)
         self.lost_ms: list[int] = []  # when it forgot
+        self.judged: Callable[[Verdict], None] = lambda _verdict: None
         self._undo: deque[tuple[int, Callable[[], None]]] = deque()
         self._make()
         self.nodes = MemoryNodes(self.time_ms)
@@ -279,6 +281,7 @@ class RedisDoor:
     async def judge(self, verdict):
         def deed():
             self.redis.remember_check(verdict.check_id)
+            self.redis.judged(verdict)
             return self.redis.checks.judge(verdict)
 
         return await self.redis.call(deed)

@@ -55,6 +55,7 @@ class World:
         self.losses = Losses(lambda: self.loop.now_ms)
         self.auditor = Auditor(self)
         self.loop.set_exception_handler(self._failed)
+        self.redis.judged = self.auditor.told
         self.sql.opened, self.sql.wrote = self.auditor.opened, self.auditor.wrote
         self.evidence = MemoryEvidence()
         self._directory()
