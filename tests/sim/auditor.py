@@ -62,10 +62,10 @@ class Auditor:
         hub = gateway.hub
         seat, beat, add, open_ = hub._seat, hub.beat, hub.journal.add, hub.opener.open
 
-        async def opening(claim, fence):
+        async def opening(claim, fence, link):
             began_ms = self.world.loop.now_ms
             try:
-                answer = await open_(claim, fence)
+                answer = await open_(claim, fence, link)
             except Unavailable:
                 # A fence that Redis handed out, and no seat: whom SQL names may not have been asked any more.
                 self.books[claim.learner_id].broken_open_ms = self.world.loop.now_ms

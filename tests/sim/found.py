@@ -29,5 +29,5 @@ FOUND_BY = {
     "a_missed_check_withholds_nothing": 5,
     "void_is_ignored_by_a_live_session": 3,
     "one_person_voids": 1,
-    "restored_is_paid_again": 1,
+    "restored_is_paid_again": 43,
 }
