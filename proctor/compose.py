@@ -11,14 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import redis.asyncio as aioredis
-
 from proctor import admin, retention
 from proctor.adapters import valkey
 from proctor.adapters.clock import SystemClock
 from proctor.adapters.evidence_files import FileEvidence
 from proctor.adapters.redis_checks import RedisChecks
-from proctor.adapters.redis_client import connect, redis_time_ms
+from proctor.adapters.redis_client import Client, connect, redis_time_ms
 from proctor.adapters.redis_inbox import RedisInbox
 from proctor.adapters.redis_jobs import RedisJobs
 from proctor.adapters.redis_leases import RedisLeases
@@ -60,7 +58,7 @@ class _Base:
 
     settings: Settings
     keys: Secrets
-    client: aioredis.Redis
+    client: Client
     db: SqlDatabase
     clock: SystemClock
     inbox: RedisInbox
@@ -122,7 +120,7 @@ def vault_of(settings: Settings) -> AesVault:
 
 
 @asynccontextmanager
-async def store(settings: Settings) -> AsyncIterator[aioredis.Redis]:
+async def store(settings: Settings) -> AsyncIterator[Client]:
     """Only Redis: what the bench reads of it."""
     client = connect(settings.redis)
     try:

@@ -21,7 +21,7 @@ from proctor.core.policy import Policy
 
 UNIX_PATH_BYTES_MAX = 100  # of 108, less the terminator and a temporary suffix
 PORT_MAX = 65_535
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis-cluster", "rediss-cluster")
 SQL_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
@@ -43,7 +43,9 @@ class Settings:
     trusted_proxies: str = _s(
         "", "Addresses or networks of proxies whose X-Forwarded-For the web believes, comma separated; empty: none."
     )
-    redis_url: str = _s("", "Redis or Valkey; empty: the embedded Valkey in the data folder.")
+    redis_url: str = _s(
+        "", "Redis or Valkey, or redis-cluster://host:port,host:port; empty: the embedded Valkey in the data folder."
+    )
     database_url: str = _s("", "postgresql://user@host/name; empty: SQLite in the data folder.")
     tls_cert: str = _s("", "Certificate chain (PEM); empty: plain HTTP.")
     tls_key: str = _s("", "Private key of tls_cert (PEM).")
@@ -156,7 +158,9 @@ def _check_address(name: str, url: str, schemes: Iterable[str]) -> None:
         return
     try:
         parts = urlsplit(url)
-        fine = parts.scheme in schemes and (parts.port is None or parts.port >= 0)
+        # A cluster is named by some of its servers; elsewhere a comma in the place of a port is none.
+        places = parts.netloc.rpartition("@")[2].split(",") if parts.scheme.endswith("-cluster") else [parts.netloc]
+        fine = parts.scheme in schemes and all((urlsplit(f"//{place}").port or 0) >= 0 for place in places)
     except ValueError:
         fine = False
     # The address itself is not repeated: it may carry a password.

@@ -16,6 +16,7 @@ import pytest
 from blockbuster import BlockBuster
 from hypothesis import settings
 
+from bench import cluster as bench_cluster
 from proctor.adapters import valkey as embedded
 from tests import stack
 
@@ -88,6 +89,13 @@ def valkey() -> Iterator[str]:
         process.terminate()
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """URL of a real cluster of this test session: three masters with a replica each."""
+    with bench_cluster.running() as made:
+        yield made.url
 
 
 def _postgres_folder() -> Path | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import redis.asyncio as aioredis
 
-from proctor.adapters.redis_client import Scripts, text, translated
+from proctor.adapters.redis_client import Client, Scripts, text, translated
 from proctor.core.inputs import Verdict
 from proctor.ports import Accepted, CheckTicket, Inbox, NotAccepted, UploadAccepted, VerdictReady
 
@@ -17,7 +16,7 @@ KEEP_MS = 3_600_000
 class RedisChecks:
     """`ports.Checks`. Pushes go to the node that opened the burst last."""
 
-    def __init__(self, client: aioredis.Redis, inbox: Inbox) -> None:
+    def __init__(self, client: Client, inbox: Inbox) -> None:
         self._client = client
         self._scripts = Scripts(client)
         self._inbox = inbox

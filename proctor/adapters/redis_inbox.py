@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
-import redis.asyncio as aioredis
 import structlog
-from redis.exceptions import RedisError
 
-from proctor.adapters.redis_client import translated
+from proctor.adapters.redis_client import FAILURES, Client, translated
 from proctor.ports import Leases, Message
 
 log = structlog.get_logger("inbox")
@@ -23,7 +21,7 @@ _decoder = msgspec.msgpack.Decoder(Message)
 class RedisInbox:
     """`ports.Inbox`. `leases` tells which node holds a learner; set after both are made."""
 
-    def __init__(self, client: aioredis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self.leases: Leases | None = None
 
@@ -48,11 +46,12 @@ class RedisInbox:
             try:
                 async for message in self._subscribed(node):
                     yield message
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 log.warning("inbox_lost", reason=type(error).__name__)
                 await asyncio.sleep(AGAIN_S)
 
     async def _subscribed(self, node: str) -> AsyncIterator[Message]:
+        await self._client.initialize()  # of a cluster: who its servers are
         async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(self._channel(node))
             while True:

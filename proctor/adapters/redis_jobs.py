@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import redis.asyncio as aioredis
 from redis.exceptions import ResponseError
 
-from proctor.adapters.redis_client import Scripts, text, translated
+from proctor.adapters.redis_client import Client, Scripts, text, translated
 from proctor.errors import Unavailable
 from proctor.ports import FaceJob
 
@@ -20,7 +19,7 @@ LEFT_OVER_MS = 5_000  # a job that its worker holds longer is given to another
 class RedisJobs:
     """`ports.Jobs`."""
 
-    def __init__(self, client: aioredis.Redis, *, jobs_max: int = 10_000) -> None:
+    def __init__(self, client: Client, *, jobs_max: int = 10_000) -> None:
         self._client = client
         self._scripts = Scripts(client)
         self._jobs_max = jobs_max

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
-import redis.asyncio as aioredis
 
-from proctor.adapters.redis_client import Scripts, redis_time_ms, text, translated
+from proctor.adapters.redis_client import Client, Scripts, redis_time_ms, text, translated
 from proctor.core.snapshot import decode_snapshot
 from proctor.ports import Acquire, Acquired, Holder, LeaseSync, NotAcquired
 
@@ -21,7 +20,7 @@ UNKNOWN = 2  # the store does not know who holds it under this fence
 class RedisLeases:
     """`ports.Leases`. Keys of one learner carry the tag of its bucket, so a call stays within one slot."""
 
-    def __init__(self, client: aioredis.Redis, *, buckets: int = 64, snapshot_keep_ms: int = 86_400_000) -> None:
+    def __init__(self, client: Client, *, buckets: int = 64, snapshot_keep_ms: int = 86_400_000) -> None:
         self._client = client
         self._scripts = Scripts(client)
         self._buckets = buckets
@@ -104,13 +103,9 @@ class RedisLeases:
         return int(await self._scripts.run("reseed", [self._lease(learner_id)], [fence]))
 
     async def holder(self, learner_id: int) -> tuple[Holder, int] | None:
-        with translated():
-            names = ["device", "page", "node", "kind", "fence", "expires"]
-            row = await self._client.hmget(self._lease(learner_id), names)
-        found = _holder(row[:4])
-        if found is None or int(row[5] or 0) <= await redis_time_ms(self._client):
-            return None
-        return found, int(row[4] or 0)
+        row = await self._scripts.run("holder", [self._lease(learner_id)], [])
+        found = _holder(row[:4]) if row else None
+        return (found, int(row[4])) if found else None
 
     async def use_ticket(self, ticket_id: str, life_ms: int) -> bool:
         with translated():

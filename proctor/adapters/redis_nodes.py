@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import redis.asyncio as aioredis
 
-from proctor.adapters.redis_client import text, translated
+from proctor.adapters.redis_client import Client, text, translated
 
 LIFE_MS = 10_000
 NAMES = "zx:{proc}"
@@ -21,16 +20,14 @@ PREFIX = f"{NAMES}:"
 class RedisNodes:
     """`ports.Nodes`."""
 
-    def __init__(self, client: aioredis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def beat(self, name: str, kind: str, admin_port: int, pid: int) -> None:
         value = orjson.dumps({"name": name, "kind": kind, "admin_port": admin_port, "pid": pid})
         with translated():
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.set(f"{PREFIX}{name}", value, px=LIFE_MS)
-                pipe.sadd(NAMES, name)
-                await pipe.execute()
+            await self._client.set(f"{PREFIX}{name}", value, px=LIFE_MS)
+            await self._client.sadd(NAMES, name)
 
     async def all(self) -> list[dict[str, Any]]:
         with translated():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisClusterException, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from proctor.adapters.redis_client import Scripts, connect, redis_time_ms, text, translated
 from proctor.errors import Unavailable
 
 
-@pytest.mark.parametrize("error", [RedisConnectionError, RedisTimeoutError, ResponseError, OSError])
+@pytest.mark.parametrize(
+    "error", [RedisConnectionError, RedisTimeoutError, ResponseError, RedisClusterException, OSError]
+)
 def test_errors_of_the_client_are_unavailable_and_say_no_more_than_their_kind(error: type[Exception]) -> None:
     with pytest.raises(Unavailable, match=f"redis is unavailable: {error.__name__}") as found, translated():
         raise error("redis://user:secret@host")

@@ -1,4 +1,5 @@
-"""Stores of the contract tests: SQL runs on SQLite and on PostgreSQL, Redis ports in memory and on a real Valkey.
+"""Stores of the contract tests: SQL runs on SQLite and on PostgreSQL, Redis ports in memory, on a real Valkey
+and on a real cluster of six.
 
 What the records promise as a port is asked of the records in memory as well.
 """
@@ -49,10 +50,10 @@ async def either(either_url):
     await database.close()
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=["memory", "valkey", "cluster"])
 def store(request) -> str:
-    """URL of a real Valkey, or "" for the adapters in memory."""
-    return "" if request.param == "memory" else request.getfixturevalue("valkey")
+    """URL of a real Valkey or cluster, or "" for the adapters in memory."""
+    return "" if request.param == "memory" else request.getfixturevalue(request.param)
 
 
 @pytest.fixture
