@@ -10,13 +10,13 @@ import msgspec
 from rich.progress import Progress
 
 from bench import house
-from bench.certify import faults, learners, rush, site, stage, steady
+from bench.certify import faults, learners, past, rush, site, stage, steady, stores
 from bench.certify.plan import Plan
 from bench.certify.stage import Findings
 from bench.world import World
 from proctor.settings import Settings
 
-STEADY = frozenset(("S1", "S2", "S3", "S4", "S5"))
+STEADY = frozenset(("S1", "S2", "S3", "S4", "S5", "S13"))
 RUSH = frozenset(("S9", "S10"))
 FAULTS = frozenset(("S6", "S7", "S8"))
 
@@ -27,7 +27,7 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
     raw = folder / "raw"
     shutil.rmtree(raw, ignore_errors=True)
     raw.mkdir(parents=True)
-    async with house.folder() as data:
+    async with house.folder() as data, stores.opened(plan) as plan:
         settings = site.settings_for(plan, data)
         bar = progress.add_task(f"preparing {plan.online:,} learners", total=None)
         world = await learners.fill(settings, plan.online)
@@ -52,12 +52,15 @@ async def _steady(
                 await steady.hold(full, findings)
             if "S5" in wanted:
                 await steady.kill(full, findings)
-            if "S3" in wanted:
+            if "S13" in wanted:
+                await past.master_killed(full, findings)
+            if wanted & {"S3", "S13"}:
                 in_order = await steady.finish(full)
                 if not in_order:
                     findings.notes.append("最后的心跳未能全部落库 (not everybody's last beat was stored)")
                 found = findings.truths["S3"] = await steady.held_to_truth(full, findings)
-                findings.rows += steady.truth_rows("S3", found, plan.online)
+                for name in sorted(wanted & {"S3", "S13"}):
+                    findings.rows += steady.truth_rows(name, found, plan.online)
     if "S4" in wanted:
         findings.rows += steady.cost_rows(findings.costs)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from bench import house, procs
+from bench.certify import stores
 from bench.certify.meter import Cost
 from bench.certify.plan import Plan
 from bench.house import House
@@ -92,10 +93,7 @@ async def _stores(settings: Settings) -> dict[str, list[int]]:
     """Stores that were given by address and run on this machine: their cost counts, too."""
     found: dict[str, list[int]] = {}
     if settings.redis_url:
-        async with compose.store(settings) as client:
-            pid = int((await client.info("server"))["process_id"])
-        if Path(f"/proc/{pid}/stat").exists():
-            found["valkey"] = [pid]
+        found["valkey"] = [pid for pid in await stores.servers(settings) if Path(f"/proc/{pid}/stat").exists()]
     if settings.database_url:
         async with compose.database(settings) as db, db.read() as conn:
             backend = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()

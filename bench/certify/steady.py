@@ -29,7 +29,7 @@ async def costs(stage: Stage, findings: Findings) -> None:
         with stage.mark(f"{size:,}"):
             await stage.crowds.dial(size - online, DIALS_PER_S, RAMP_MOST_S)
         online = size
-        await asyncio.sleep(stage.plan.beat_s + 1)
+        await asyncio.sleep(stage.plan.beat_s)
         findings.costs.append(await stage.site.cost(size, stage.plan.stage_hold_s))
     # They leave as the others do: the same learners come again in the next part, and the record must be in order.
     await finish(stage)

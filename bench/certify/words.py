@@ -41,6 +41,7 @@ SCENARIOS = {
     "S8": "同时换设备 (takeover)：第二台设备同一时刻上线",
     "S9": "同时操作 (concurrent operations)：打开课程、开始学习、学时记录、上传核验照片",
     "S10": "同时登录 (sign-in)：Argon2id",
+    "S13": "Valkey 集群主节点宕机 (kill -9 of a master)：副本接管，学时逐人核对",
 }
 
 

@@ -24,8 +24,8 @@ SPOILED = {
 def test_two_thousand_learners_from_the_ramp_to_the_report(tmp_path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "bench", "certify", "--quick", "--online", "2000", "--beat", "1", "--hold", "4",
-            "--gateways", "3", "--loads", "2", "--report", str(tmp_path),
+            sys.executable, "-m", "bench", "certify", "--quick", "--online", "2000", "--beat", "1", "--hold", "2",
+            "--gateways", "2", "--loads", "2", "--report", str(tmp_path),
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
