@@ -50,7 +50,6 @@ def run_seed(seed: int, mutate: str = "") -> Result:
 
 
 def _chunk(seeds: list[int], mutate: str, until_found: bool) -> list[Result]:
-    gc.freeze()
     found = []
     for seed in seeds:
         found.append(run_seed(seed, mutate))
@@ -67,7 +66,9 @@ def run_seeds(
     wanted = list(seeds)
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
     results: list[Result] = []
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers or os.cpu_count(), mp_context=get_context("spawn"), initializer=gc.freeze
+    ) as pool:
         futures = [pool.submit(_chunk, chunk, mutate, until_found) for chunk in chunks]
         for future in futures:
             for result in future.result():
