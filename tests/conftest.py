@@ -17,6 +17,7 @@ from blockbuster import BlockBuster
 from hypothesis import settings
 
 from bench import cluster as bench_cluster
+from bench import postgres as bench_postgres
 from proctor.adapters import valkey as embedded
 from tests import stack
 
@@ -98,45 +99,8 @@ def cluster() -> Iterator[str]:
         yield made.url
 
 
-def _postgres_folder() -> Path | None:
-    """Where initdb and postgres are, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-    if found:
-        return found[0].parent
-    path = shutil.which("initdb")
-    return Path(path).parent if path else None
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """SQLAlchemy URL of a real PostgreSQL of this test session, on a Unix socket, without fsync."""
-    binaries = _postgres_folder()
-    if binaries is None:
-        pytest.fail("PostgreSQL is missing: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="zx-postgres-"))
-    prefix: list[str] = []
-    if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root.
-        shutil.chown(folder, "nobody")
-        prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    options = ["-D", str(folder / "db")]
-    subprocess.run(
-        [*prefix, str(binaries / "initdb"), *options, "-U", "zhenxue", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [*prefix, str(binaries / "postgres"), *options, "-k", str(folder), "-c", "listen_addresses=",
-         "-c", "fsync=off", "-c", "max_connections=60"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 20
-        ready = [str(binaries / "pg_isready"), "-h", str(folder), "-q"]
-        while subprocess.run(ready, check=False).returncode:
-            assert time.monotonic() < deadline and process.poll() is None, "PostgreSQL did not start"
-            time.sleep(0.1)
-        yield f"postgresql+asyncpg://zhenxue@/postgres?host={folder}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder, ignore_errors=True)
+    with bench_postgres.running("fsync=off", "max_connections=60") as url:
+        yield url.replace("postgresql:", "postgresql+asyncpg:")
