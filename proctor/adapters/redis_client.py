@@ -42,13 +42,9 @@ class ClusterClient(RedisCluster):
         self._turns = asyncio.BoundedSemaphore(CONNECTIONS_MAX)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As the library does it. Raises TimeoutError when no turn came."""
-        async with asyncio.timeout(WAIT_S):
-            await self._turns.acquire()
-        try:
+        """As the library does it, which asks one silent server after the other. Raises TimeoutError."""
+        async with asyncio.timeout(WAIT_S), self._turns:
             return await super().execute_command(*args, **options)
-        finally:
-            self._turns.release()
 
 
 Client = aioredis.Redis | ClusterClient
