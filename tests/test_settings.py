@@ -41,6 +41,8 @@ def test_a_child_reads_exactly_what_its_supervisor_was_given() -> None:
         ({"ZHENXUE_FACE_BACKEND": "magic"}, "face_backend"),
         ({"ZHENXUE_TLS_CERT": "a.pem"}, "key"),
         ({"ZHENXUE_REDIS_URL": "http://x"}, "redis://"),
+        ({"ZHENXUE_REDIS_URL": "redis://a:1,b:2"}, "redis-cluster://"),
+        ({"ZHENXUE_REDIS_URL": "redis-cluster://u:topsecret@a:1,b:two"}, "redis_url"),
         ({"ZHENXUE_TRUSTED_PROXIES": "127.0.0.1, nginx"}, "trusted_proxies"),
         ({"ZHENXUE_LOG_BYTES_MAX": "9999"}, "log_bytes_max"),
         ({"ZHENXUE_DATABASE_URL": "oracle://u:topsecret@x/y"}, "postgresql://"),
@@ -59,6 +61,11 @@ def test_what_does_not_fit_is_one_sentence_without_secrets(given: dict[str, str]
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_operators_write_the_database_address_as_everybody_does(scheme: str) -> None:
     assert load({}, database_url=f"{scheme}://u:p@h:5433/n").sqlalchemy_url == "postgresql+asyncpg://u:p@h:5433/n"
+
+
+def test_a_cluster_is_named_by_some_of_its_servers() -> None:
+    for url in ("redis-cluster://a:7001,b,c:7003", "rediss-cluster://u:p@a:7001,b:7002?ssl_check_hostname=no"):
+        assert load({}, redis_url=url).redis == url
 
 
 def test_a_deep_data_folder_gets_its_socket_elsewhere_and_always_the_same(tmp_path: Path) -> None:
