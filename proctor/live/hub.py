@@ -31,6 +31,7 @@ from proctor.core.session import Session
 from proctor.errors import Unavailable
 from proctor.live.alarms import Alarms
 from proctor.live.bursts import Bursts
+from proctor.live.holding import Holding
 from proctor.live.instructions import Instructions
 from proctor.live.journal import Journal
 from proctor.live.learner import Claim, Learner, Link, draw
@@ -59,13 +60,13 @@ class Hub:
         self.alarms = Alarms()
         self._mint_resume = mint_resume
         self._tasks: set[asyncio.Task] = set()
-        self._held = False
+        self.holding = Holding(self)
         self.opener = Opener(leases, records, inbox, clock, node=node, handover_ms=settings.handover_ms)
         self.bursts = Bursts(self, checks, nodes, clock, mint_upload, node=node)
         self.instructions = Instructions(self, records, clock)
         self.journal = Journal(
             records, clock, every_ms=settings.journal_every_ms, facts=settings.journal_facts,
-            facts_max=settings.journal_facts_max, written=self._written, held=self._hold_all,
+            facts_max=settings.journal_facts_max, written=self._written, held=self.holding.switch,
         )  # fmt: skip
         self.keeper = LeaseKeeper(
             leases, clock, every_ms=settings.snapshot_every_ms, lost=self._outrun, gone=self._redis_gone
@@ -142,7 +143,7 @@ class Hub:
             facts = session.resume(spans, resume.frames, resume.pos, now_ms, opening)
             self._count(facts)
             self.journal.add(learner, facts)
-        if self._held:
+        if self.holding.on:
             self.journal.add(learner, session.hold("journal_full", now_ms))
         self.journal.add(learner, session.tick(now_ms, draw()))
         self.keeper.mark(learner)
@@ -368,14 +369,6 @@ class Hub:
     def _redis_gone(self) -> None:
         for learner in self.learners.values():
             learner.trouble = learner.trouble or learner.session.person.check is not None
-
-    def _hold_all(self, on: bool) -> None:
-        self._held = on
-        now_ms = self.clock.now_ms()
-        for learner in list(self.learners.values()):
-            session = learner.session
-            facts = session.hold("journal_full", now_ms) if on else session.release("journal_full", now_ms)
-            self.emit(learner, facts)
 
     # Time.
 

@@ -108,6 +108,7 @@ async def test_a_full_journal_holds_everybody_and_lets_them_go_when_sql_is_back(
     assert _late is None, "SQL is gone: no seat"
     house.sql.gone = False
     await house.hub.journal.flush()
+    await house.hub.settle()
     assert link.of(wire.Hold)[-1].over and house.hub.journal.waiting_facts <= 6
     assert held.closed == (errors.CLOSE_UNAVAILABLE, "unavailable")
 
