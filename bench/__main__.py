@@ -165,21 +165,25 @@ def certify(
     loads: Annotated[int, typer.Option(help="Load processes.", min=1, max=60)] = 8,
     redis_url: Annotated[str, typer.Option(help="Redis or Valkey instead of the embedded one.")] = "",
     database_url: Annotated[str, typer.Option(help="An empty postgresql:// database instead of SQLite.")] = "",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="S1-S5, S13, S14 on a Valkey Cluster and PostgreSQL made for the run.")
+    ] = False,
     scenarios: Annotated[str, typer.Option(help="Only these, comma separated: S1,S2 …")] = "",
     quick: Annotated[bool, typer.Option(help="S1-S5 at 10,000 learners (or --online), in under 2 minutes.")] = False,
 ) -> None:
     """100,000 online and 1,000 at once: measured, judged, and written down so that a laboratory can run it again."""
+    from bench import hosts
     from bench.certify import command, paper
     from bench.certify.plan import Plan, scenarios_of
 
     try:
-        wanted = scenarios_of(scenarios, quick)
+        wanted = scenarios_of(scenarios, quick, cluster, hosts.possible())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     plan = Plan(
         online=min(online, 10_000) if quick else online, concurrent=concurrent, beat_s=beat,
         hold_s=min(hold, 20) if quick else hold, gateways=gateways, loads=loads, scenarios=wanted,
-        redis_url=redis_url, database_url=database_url,
+        redis_url=redis_url, database_url=database_url, cluster=cluster,
     )  # fmt: skip
     with _progress() as progress:
         found = asyncio.run(command.run(plan, report_dir, progress))

@@ -11,16 +11,20 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import aiohttp
 
 from bench import procs
+from bench.hosts import Hosts, inside
 from proctor import compose, supervisor
 from proctor.settings import Settings, environ, load
 from proctor.supervisor import Child, Supervisor
 
 READY_S = 30.0
+FIGURES_S = 5.0
 GATEWAY = ("-m", "proctor.cli", "gateway")
 FORCED = ("-m", "bench.forced")
 
@@ -28,8 +32,9 @@ FORCED = ("-m", "bench.forced")
 class House:
     """A running store and gateways."""
 
-    def __init__(self, settings: Settings, boss: Supervisor) -> None:
+    def __init__(self, settings: Settings, boss: Supervisor, hosts: Hosts | None = None) -> None:
         self.settings = settings
+        self.hosts = hosts
         self._boss = boss
         self._watching: asyncio.Task | None = None
         self._stop = asyncio.Event()
@@ -105,13 +110,19 @@ class House:
         """The gateways' metrics, added up."""
         found: dict[str, float] = {}
         async with aiohttp.ClientSession() as client:
-            for port in self._doors.values():
-                async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                    for line in (await answer.text()).splitlines():
-                        if not line.startswith("#"):
-                            name, value = line.split(" ")
-                            found[name] = found.get(name, 0.0) + float(value)
+            for pid, port in self._doors.items():
+                for line in (await self._told(client, pid, f"http://127.0.0.1:{port}/metrics")).splitlines():
+                    if not line.startswith("#"):
+                        name, value = line.split(" ")
+                        found[name] = found.get(name, 0.0) + float(value)
         return found
+
+    async def _told(self, client: aiohttp.ClientSession, pid: int, address: str) -> str:
+        """Figures are for the loopback of the gateway's own host only."""
+        if self.hosts is not None:
+            return await asyncio.to_thread(inside, pid, lambda: urlopen(address, timeout=FIGURES_S).read().decode())
+        async with client.get(address) as answer:
+            return await answer.text()
 
     async def valkey_bytes(self) -> int:
         """What the store says it uses for data."""
@@ -144,21 +155,25 @@ async def running(
     *,
     watched: bool = False,
     web: bool = False,
+    hosts: Hosts | None = None,
 ) -> AsyncIterator[House]:
     """Store and gateways, ready; the store only when no address of one is set. Raises StartFailed.
 
     `watched`: whoever dies is started again, as `proctor up` does it. `web`: the pages and the API, too.
+    `hosts`: where the gateways run, one after the other, instead of here.
     """
     boss = Supervisor()
     logs = settings.data_dir / "logs"
-    house = House(settings, boss)
+    house = House(settings, boss, hosts)
     try:
         if not settings.redis_url:
             await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
         await compose.wait_redis(settings, READY_S)
         for number in range(gateways):
-            await _start(boss, f"gateway-{number + 1}", logs, settings, supervisor.python(*command))
-
+            place = number % hosts.count if hosts else 0
+            there = replace(settings, host=hosts.address(place)) if hosts else settings
+            enter = hosts.enter(place) if hosts else []
+            await _start(boss, f"gateway-{number + 1}", logs, there, [*enter, *supervisor.python(*command)])
         if web:
             await _start(boss, "web", logs, settings, supervisor.python("-m", "web"))
 

@@ -31,7 +31,7 @@ def binaries() -> Path:
 def running(*options: str, network: str = "") -> Iterator[str]:
     """Ready; yields the address of an empty database on a Unix socket. `options` of the server, as in `fsync=off`.
 
-    `network` (`10.0.0.1/24`): listens on that address, too, for whoever is in that network.
+    `network` (`10.0.0.1/24`): on that address instead, for whoever is in that network.
     """
     found = binaries()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -40,9 +40,9 @@ def running(*options: str, network: str = "") -> Iterator[str]:
         # PostgreSQL refuses to run as root.
         shutil.chown(folder, "nobody")
         prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    place = ["-D", str(folder / "db")]
+    home = ["-D", str(folder / "db")]
     subprocess.run(
-        [*prefix, str(found / "initdb"), *place, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
+        [*prefix, str(found / "initdb"), *home, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True, stdout=subprocess.DEVNULL, cwd="/",
     )  # fmt: skip
     if network:
@@ -50,7 +50,7 @@ def running(*options: str, network: str = "") -> Iterator[str]:
             rules.write(f"host all all {network} trust\n")
     given = [part for one in (f"listen_addresses={network.partition('/')[0]}", *options) for part in ("-c", one)]
     process = subprocess.Popen(
-        [*prefix, str(found / "postgres"), *place, "-k", str(folder), *given],
+        [*prefix, str(found / "postgres"), *home, "-k", str(folder), *given],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
     )  # fmt: skip
     try:
@@ -59,7 +59,8 @@ def running(*options: str, network: str = "") -> Iterator[str]:
         while subprocess.run(ready, check=False).returncode:
             assert time.monotonic() < deadline and process.poll() is None, "PostgreSQL did not start"
             time.sleep(0.1)
-        yield f"postgresql://{USER}@/postgres?host={folder}"
+        place = f"{network.partition('/')[0]}/postgres" if network else f"/postgres?host={folder}"
+        yield f"postgresql://{USER}@{place}"
     finally:
         process.terminate()
         process.wait(10)

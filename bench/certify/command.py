@@ -27,6 +27,14 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
     raw = folder / "raw"
     shutil.rmtree(raw, ignore_errors=True)
     raw.mkdir(parents=True)
+    if set(plan.scenarios) - {"S14"}:
+        await _here(plan, findings, raw, progress)
+    if "S14" in plan.scenarios:
+        await _apart(plan, findings, raw, progress)
+    return findings
+
+
+async def _here(plan: Plan, findings: Findings, raw: Path, progress: Progress) -> None:
     async with house.folder() as data, stores.opened(plan) as plan:
         settings = site.settings_for(plan, data)
         bar = progress.add_task(f"preparing {plan.online:,} learners", total=None)
@@ -35,7 +43,26 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
         await _steady(plan, settings, world, findings, raw, progress)
         await _faults(plan, settings, world, findings, raw, progress)
         await _rush(plan, settings, world, findings, raw, progress)
-    return findings
+
+
+async def _apart(plan: Plan, findings: Findings, raw: Path, progress: Progress) -> None:
+    """S14 on hosts and stores of its own: its record is asked for its own learners."""
+    own = Findings()
+    async with house.folder() as data, stores.apart(plan) as (plan, hosts):
+        settings = site.settings_for(plan, data)
+        world = await learners.fill(settings, plan.online)
+        async with stage.opened(plan, settings, world, "hosts", own, raw, progress, hosts=hosts) as full:
+            await steady.come(full)
+            await past.host_cut(full, hosts, world, own)
+            if not await steady.finish(full):
+                own.notes.append("S14 之后最后的心跳未能全部落库 (S14: not everybody's last beat was stored)")
+            found = own.truths["S14"] = await steady.held_to_truth(full, own)
+            own.rows += steady.truth_rows("S14", found, plan.online)
+            own.rows += await past.fence_rows(settings)
+    findings.rows += own.rows
+    findings.parts += own.parts
+    findings.notes += own.notes
+    findings.truths |= own.truths
 
 
 async def _steady(

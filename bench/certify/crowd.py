@@ -60,7 +60,7 @@ class Crowd:
         self.students = [Student(number) for number in range(plan.low, plan.high)]
         self.by_fd: dict[int, Student] = {}
         self.poll = select.epoll()
-        self.upgrade = upgrade(plan.host, plan.port)
+        self.upgrades = [upgrade(host, plan.port) for host in plan.hosts]
         self.slots = round(plan.beat_s / SLOT_S)
         self.wheel: list[list[Student]] = [[] for _ in range(self.slots)]
         self.start_s = time.perf_counter()
@@ -76,6 +76,7 @@ class Crowd:
         self.finishing: deque[tuple[float, Student]] = deque()
         self.live = self.finished = 0
         self.resumed_s = 0.0
+        self.forsaken: list[socket.socket] = []  # left open, and read no more
         self.ticket_no = 0
         self.order = ""
         self.heard = b""
@@ -93,7 +94,7 @@ class Crowd:
         self.by_fd[link.fileno()] = student
         try:
             link.bind((self.plan.addresses[student.number % len(self.plan.addresses)], 0))
-            link.connect_ex((self.plan.host, self.plan.port))
+            link.connect_ex((self.plan.hosts[student.place % len(self.plan.hosts)], self.plan.port))
             self.poll.register(link.fileno(), IN | OUT)
         except OSError as error:
             self.fail(student, f"dial {error.strerror}", now_s)
@@ -107,7 +108,7 @@ class Crowd:
             return
         student.state = GREETING
         self.poll.modify(student.sock.fileno(), IN)
-        self.write(student, self.upgrade, now_s)
+        self.write(student, self.upgrades[student.place % len(self.upgrades)], now_s)
 
     def greeted(self, student: Student, now_s: float) -> None:
         """The handshake is answered: a start with a fresh ticket, or a reconnect."""
@@ -216,6 +217,19 @@ class Crowd:
             self.tally.at(now_s).sent += 1
         elif student.playing and not frame.counting:
             tick.errors[f"not counted: {frame.why}"] += 1
+
+    def move(self, count: int, now_s: float) -> None:
+        """People whose playback stands reload the page elsewhere; what they had open stays open without a word."""
+        halted = [one for one in self.students if one.state == LIVE and one.halted]
+        for student in halted[:count]:
+            self.poll.unregister(student.sock.fileno())
+            self.forsaken.append(student.sock)
+            self.by_fd.pop(student.sock.fileno())
+            student.sock = None
+            self.live -= 1
+            self.wheel[student.slot].remove(student)
+            student.cut(1_006, now_s, 0.0)
+            self.dial(student, now_s)
 
     def fail(self, student: Student, why: str, now_s: float, code: int = 1_006) -> None:
         """The connection is over, whoever ended it."""

@@ -25,6 +25,9 @@ def obey(crowd: Crowd, order: Order, now_s: float) -> None:
         crowd.say(now_s, "mark")
     elif order.do == "fidget":
         crowd.fidgets.extend((now_s + number / order.rate, one) for number, one in enumerate(crowd.students))
+    elif order.do == "move":
+        crowd.move(order.count, now_s)
+        crowd.say(now_s, "move")
     elif order.do == "finish":
         crowd.finishing.extend((now_s + number / order.rate, one) for number, one in enumerate(crowd.students))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from bench.certify import orders
 from bench.certify.orders import CrowdPlan, Order, Word
 from bench.certify.plan import Plan, shares
 from bench.certify.seconds import Seconds
+from bench.hosts import Hosts
 from bench.world import World
 from proctor import compose, supervisor
 from proctor.settings import Settings
 
+HERE = ("127.0.0.1",)
 ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave room for those in TIME_WAIT
 WORD_S = 1.0  # how often a load process speaks
 READY_MOST_S = 30.0
@@ -116,11 +118,16 @@ class Crowds:
         await asyncio.sleep(max(0.0, until_s + orders.SECOND_KEPT_S + 2 * WORD_S - time.perf_counter()))
 
 
+def addresses(hosts: Hosts | None) -> Sequence[str]:
+    """Where learners find the gateways."""
+    return [hosts.address(number) for number in range(hosts.count)] if hosts else HERE
+
+
 @asynccontextmanager
 async def crowds(
-    plan: Plan, settings: Settings, world: World, raw: Path, *, second: bool = False
+    plan: Plan, settings: Settings, world: World, raw: Path, *, second: bool = False, hosts: Sequence[str] = HERE
 ) -> AsyncIterator[Crowds]:
-    """Load processes that have their plan and wait for orders.
+    """Load processes that have their plan and wait for orders. They dial `hosts` from addresses of that network.
 
     `second`: one process of phones for the first `concurrent` learners, who all come at the same moment.
     """
@@ -138,10 +145,11 @@ async def crowds(
             made.lines.append(one)
             made._readers.append(asyncio.create_task(made.read(one)))
             first = (SECOND_FIRST if second else LOAD_FIRST) + number * ADDRESSES_EACH
-            addresses = [f"127.0.0.{first + step}" for step in range(ADDRESSES_EACH)]
+            network = hosts[0].rpartition(".")[0]
+            addresses = [f"{network}.{first + step}" for step in range(ADDRESSES_EACH)]
             await one.tell(orders.encode(CrowdPlan(
-                host="127.0.0.1", port=settings.ws_port, key=key, addresses=addresses, low=part.start, high=part.stop,
-                first=world.first, institution=world.institution, class_id=world.class_id,
+                hosts=list(hosts), port=settings.ws_port, key=key, addresses=addresses, low=part.start,
+                high=part.stop, first=world.first, institution=world.institution, class_id=world.class_id,
                 lessons=list(world.lessons), beat_s=plan.beat_s, seed=number, page=page,
                 device="phone" if second else "pc", dialing_max=len(part) if second else DIALING_MAX,
             )))  # fmt: skip

@@ -12,7 +12,7 @@ SECOND_KEPT_S = 1.5  # a second is told when its late answers are mostly in
 class CrowdPlan(msgspec.Struct, kw_only=True):
     """The first line to a load process. `key`: of the installation's tickets, for they are minted as one dials."""
 
-    host: str
+    hosts: list[str]  # a student dials one, and the next when that one fails it, as a balancer would have it
     port: int
     key: str
     addresses: list[str]
@@ -32,10 +32,11 @@ class CrowdPlan(msgspec.Struct, kw_only=True):
 class Order(msgspec.Struct, kw_only=True):
     """dial: so many more, at this rate. mark: forget who lost a socket. fidget: everybody pauses and plays on.
 
+    move: so many whose playback stands dial elsewhere, and their old sockets stay open without a word.
     finish: closing beats at this rate. tell: one line a learner into `path`.
     """
 
-    do: Literal["dial", "mark", "fidget", "finish", "tell"]
+    do: Literal["dial", "mark", "fidget", "move", "finish", "tell"]
     count: int = 0
     rate: float = 0.0
     path: str = ""

@@ -1,4 +1,4 @@
-"""S13: a master of the Valkey Cluster is killed while everybody studies; its replica takes over."""
+"""S13: a master of the Valkey Cluster is killed while all study. S14: a host of gateways is cut off from it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ import os
 import signal
 import time
 
+import msgspec
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
 from bench import report
-from bench.certify import stores
+from bench.certify import drive, steady, stores
 from bench.certify.stage import Findings, Stage
+from bench.hosts import Hosts
+from bench.world import World
+from proctor import compose
 from proctor.errors import Unavailable
+from proctor.modules.study.tables import facts
+from proctor.settings import Settings
 
 TAKE_OVER_MOST_S = 60.0
 LOOK_S = 0.25
+PAUSED_MOST_S = 60.0  # a player pauses itself 25 s after its newest durable beat
 CALM_BEATS = 3  # afterwards: whoever paused has beaten again, and everybody is durable
 
 
@@ -59,3 +67,69 @@ async def _taken_over(stage: Stage, victim: int, count: int) -> float:
             pass  # the dead one still has its slots
         await asyncio.sleep(LOOK_S)
     return TAKE_OVER_MOST_S
+
+
+async def host_cut(stage: Stage, hosts: Hosts, world: World, findings: Findings) -> None:
+    """S14: the first host hears learners and SQL, but not Redis. Some of its learners take another device meanwhile.
+
+    The old devices of those play on there, uncounted, until they pause; half of those that paused reload elsewhere
+    while the host still holds their old sockets. Then the wire is mended.
+    """
+    plan = stage.plan
+    stage.say("S14 a host is cut off from Redis")
+    await asyncio.sleep(plan.beat_s)
+    before, count = stage.crowds.live, min(plan.concurrent, plan.online // 10)
+    fewer, folder = msgspec.structs.replace(plan, concurrent=count), stage.raw.with_name(f"{stage.raw.name}-second")
+    elsewhere = drive.addresses(hosts)[1:]
+    with stage.mark("S14 host cut") as mark:
+        hosts.cut(0)
+        async with drive.crowds(fewer, stage.site.settings, world, folder, second=True, hosts=elsewhere) as phones:
+            await phones.order("dial", counts=[count], rate=count / plan.beat_s)
+            came = await phones.done("dial", PAUSED_MOST_S)
+            paused = await _paused(stage, (before - count) // hosts.count)
+            await stage.crowds.order("move", counts=[one.word.halted // 2 for one in stage.crowds.lines])
+            await stage.crowds.done("move", steady.TELL_MOST_S)
+            await asyncio.sleep(CALM_BEATS * plan.beat_s)
+            hosts.heal(0)
+            deadline_s = time.perf_counter() + TAKE_OVER_MOST_S
+            while time.perf_counter() < deadline_s and (stage.crowds.live != before - count or stage.crowds.halted):
+                await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CALM_BEATS * plan.beat_s)
+            await phones.order("finish", rate=steady.FINISHES_PER_S)
+            await phones.done("finish", steady.FINISH_MOST_S)
+            await phones.order("tell", folder=folder)
+            await phones.done("tell", steady.TELL_MOST_S)
+            stage.after += sorted(folder.glob("*-learners.csv"))
+            missing = 0 if came else count - phones.live
+    await stage.crowds.heard(mark.to_s)
+    tick = stage.part.seconds.window(mark.from_s - 1, mark.to_s)
+    stuck = abs(before - count - stage.crowds.live) + stage.crowds.halted
+    refused = await stage.site.figure("zhenxue_stale_writes_total")
+    findings.rows += [
+        report.row("S14", "主机数 hosts, one of them cut off", hosts.count, ""),
+        report.row("S14", "自行暂停的学员 players that paused", paused, "", "certify_s14_paused_min"),
+        report.row("S14", "转到别处的学员 that moved to another host", tick.resumed, "", "certify_s14_moved_min"),
+        report.row("S14", "期间换设备 second devices meanwhile", count, ""),
+        report.row("S14", "未能上线的新设备 new devices without a seat", missing, "", "certify_s14_missing"),
+        report.row("S14", "之后未继续 not going on", stuck, "", "certify_s14_stuck"),
+        report.row("S14", "被拒的旧令牌写入 writes refused by the fence", refused, "", "certify_s14_refused_min"),
+    ]
+
+
+async def _paused(stage: Stage, wanted: int) -> int:
+    """How many stand still: until so many do, or nobody more comes."""
+    deadline_s = time.perf_counter() + PAUSED_MOST_S
+    while time.perf_counter() < deadline_s and stage.crowds.halted < wanted * 9 // 10:
+        await asyncio.sleep(LOOK_S)
+    return stage.crowds.halted
+
+
+async def fence_rows(settings: Settings) -> list[report.Row]:
+    """Does any learner's record hold a fact of an older fence after one of a newer?"""
+    newest: dict[int, int] = {}
+    stale = 0
+    async with compose.database(settings) as db, db.read() as conn:
+        for learner_id, fence in await conn.execute(select(facts.c.learner_id, facts.c.fence).order_by(facts.c.id)):
+            stale += fence < newest.get(learner_id, 0)
+            newest[learner_id] = max(fence, newest.get(learner_id, 0))
+    return [report.row("S14", "旧令牌之事实入库 facts of an older fence stored", stale, "", "certify_s14_stale")]

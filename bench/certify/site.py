@@ -16,6 +16,7 @@ from bench import house, procs
 from bench.certify import stores
 from bench.certify.meter import Cost
 from bench.certify.plan import Plan
+from bench.hosts import Hosts
 from bench.house import House
 from proctor import compose
 from proctor.settings import Settings
@@ -24,15 +25,18 @@ from proctor.settings import Settings
 class Site:
     """A running house with the processes of its stores. `pids` names all of the server side."""
 
-    def __init__(self, run: House, settings: Settings, stores: dict[str, list[int]]) -> None:
+    def __init__(self, run: House, settings: Settings, valkeys: list[int], postmaster: int) -> None:
         self.house = run
         self.settings = settings
-        self._stores = stores
+        self._valkeys = valkeys
+        self._postmaster = postmaster  # 0: none on this machine
 
     @property
     def pids(self) -> dict[str, int]:
         found = dict(self.house.pids)
-        for kind, pids in self._stores.items():
+        # PostgreSQL has a process for each connection, and the gateways open theirs as they need them.
+        postgres = [self._postmaster, *procs.children(self._postmaster)] if self._postmaster else []
+        for kind, pids in (("valkey", self._valkeys), ("postgres", postgres)):
             found.update({kind if number == 0 else f"{kind}-{number + 1}": pid for number, pid in enumerate(pids)})
         return found
 
@@ -56,7 +60,7 @@ class Site:
         began_s, before = time.perf_counter(), self.cpu_s()
         await asyncio.sleep(seconds)
         took_s, after = time.perf_counter() - began_s, self.cpu_s()
-        cores = {kind: (after[kind] - before[kind]) / took_s for kind in after}
+        cores = {kind: max(0.0, after[kind] - before.get(kind, 0.0)) / took_s for kind in after}
         return Cost(online=online, cores=cores, pss_bytes=self.pss_bytes())
 
     async def figure(self, name: str) -> float:
@@ -83,21 +87,24 @@ def settings_for(plan: Plan, folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings, gateways: int, *, web: bool = False) -> AsyncIterator[Site]:
+async def running(
+    settings: Settings, gateways: int, *, web: bool = False, hosts: Hosts | None = None
+) -> AsyncIterator[Site]:
     """Store, gateways and perhaps the web, ready, and started again when they die. Raises StartFailed."""
-    async with house.running(settings, gateways, watched=True, web=web) as run:
-        yield Site(run, settings, await _stores(settings))
+    async with house.running(settings, gateways, watched=True, web=web, hosts=hosts) as run:
+        yield Site(run, settings, await _valkeys(settings), await _postmaster(settings))
 
 
-async def _stores(settings: Settings) -> dict[str, list[int]]:
-    """Stores that were given by address and run on this machine: their cost counts, too."""
-    found: dict[str, list[int]] = {}
-    if settings.redis_url:
-        found["valkey"] = [pid for pid in await stores.servers(settings) if Path(f"/proc/{pid}/stat").exists()]
-    if settings.database_url:
-        async with compose.database(settings) as db, db.read() as conn:
-            backend = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-        master = procs.parent(backend)
-        if master:
-            found["postgres"] = [master, *procs.children(master)]
-    return found
+async def _valkeys(settings: Settings) -> list[int]:
+    """Servers that were given by address and run on this machine: their cost counts, too."""
+    found = await stores.servers(settings) if settings.redis_url else []
+    return [pid for pid in found if Path(f"/proc/{pid}/stat").exists()]
+
+
+async def _postmaster(settings: Settings) -> int:
+    """The first process of a PostgreSQL on this machine, or 0."""
+    if not settings.database_url:
+        return 0
+    async with compose.database(settings) as db, db.read() as conn:
+        backend = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        return procs.parent(backend)  # while it is connected: afterwards there is no such process

@@ -19,6 +19,7 @@ from bench.certify.plan import Plan
 from bench.certify.seconds import Seconds
 from bench.certify.site import Site
 from bench.certify.truth import Truth
+from bench.hosts import Hosts
 from bench.report import Row
 from bench.world import World
 from proctor.settings import Settings
@@ -97,14 +98,14 @@ class Stage:
 @asynccontextmanager
 async def opened(
     plan: Plan, settings: Settings, world: World, name: str, findings: Findings, raw: Path, progress: Progress,
-    *, web: bool = False,
+    *, web: bool = False, hosts: Hosts | None = None,
 ) -> AsyncIterator[Stage]:  # fmt: skip
     """Fresh processes of the product and of the load, watched until the end."""
     task = progress.add_task(f"{name}: starting", total=plan.online)
     folder = raw / name
     async with (
-        site.running(settings, plan.gateways, web=web) as live,
-        drive.crowds(plan, settings, world, folder) as crowds,
+        site.running(settings, plan.gateways, web=web, hosts=hosts) as live,
+        drive.crowds(plan, settings, world, folder, hosts=drive.addresses(hosts)) as crowds,
     ):
         part = Part(name=name, seconds=crowds.seconds, began_s=time.perf_counter())
         findings.parts.append(part)

@@ -8,13 +8,16 @@ from contextlib import ExitStack, asynccontextmanager
 
 import msgspec
 
-from bench import cluster, postgres
+from bench import cluster, hosts, postgres
 from bench.certify.plan import Plan
+from bench.hosts import Hosts
 from proctor import compose
 from proctor.settings import Settings
 
 # As docs/operations.md advises; each gateway keeps up to ten connections, and the bench some of its own.
 POSTGRES = ("max_connections=300", "shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=15min")
+
+HOSTS = 3
 
 
 @asynccontextmanager
@@ -28,6 +31,17 @@ async def opened(plan: Plan) -> AsyncIterator[Plan]:
         made = await asyncio.to_thread(stack.enter_context, cluster.running())
         database_url = await asyncio.to_thread(stack.enter_context, postgres.running(*POSTGRES))
         yield msgspec.structs.replace(plan, redis_url=made.url, database_url=database_url)
+
+
+@asynccontextmanager
+async def apart(plan: Plan) -> AsyncIterator[tuple[Plan, Hosts]]:
+    """The same, with hosts of their own for the gateways: one wire to learners and SQL, another to Redis."""
+    with ExitStack() as stack:
+        made = await asyncio.to_thread(stack.enter_context, hosts.made(HOSTS))
+        redis = await asyncio.to_thread(stack.enter_context, cluster.running(host=made.redis))
+        sql = await asyncio.to_thread(stack.enter_context, postgres.running(*POSTGRES, network=made.database))
+        gateways = max(HOSTS, plan.gateways // HOSTS * HOSTS)
+        yield msgspec.structs.replace(plan, redis_url=redis.url, database_url=sql, gateways=gateways), made
 
 
 async def servers(settings: Settings, which: str = "all") -> list[int]:

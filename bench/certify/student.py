@@ -55,7 +55,7 @@ class Student:
         "number", "state", "sock", "reader", "seq", "acked", "nonce", "pos", "from_ms", "at_s", "playing",
         "told", "durable_seq", "durable_ms", "start_ms", "began_s", "heard_s", "total_ms", "short_ms", "token",
         "fence", "resumed_ms", "moved", "lost_s", "attempts", "dialled_s", "slot", "broken_ms", "closing", "resumes",
-        "halted", "durable_at_s", "taken_s",
+        "halted", "durable_at_s", "taken_s", "place",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -73,6 +73,7 @@ class Student:
         self.token = ""
         self.moved = False  # lost its socket since the last mark
         self.attempts = self.slot = self.resumes = 0
+        self.place = number  # which host is dialled: the next one when that one fails
         self.broken_ms = 0  # durable media that a welcome did not cover: must stay 0
         self.closing = False
         self.halted = ""  # why playback stands: durable, hold, handover
@@ -188,6 +189,7 @@ class Student:
             self.state = OVER
             return 0.0
         self.state = WAITING
+        self.place += 1
         most_s = min(BACKOFF_FIRST_S * 2 ** min(self.attempts, 8), BACKOFF_MOST_S)
         self.attempts += 1
         return now_s + BACKOFF_LEAST_S + dice * most_s

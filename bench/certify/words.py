@@ -42,6 +42,7 @@ SCENARIOS = {
     "S9": "同时操作 (concurrent operations)：打开课程、开始学习、学时记录、上传核验照片",
     "S10": "同时登录 (sign-in)：Argon2id",
     "S13": "Valkey 集群主节点宕机 (kill -9 of a master)：副本接管，学时逐人核对",
+    "S14": "多主机，其中一台与 Redis 断开 (a host cut off from Redis)：其学员暂停或转到别处，旧令牌不得记学时",
 }
 
 
