@@ -27,9 +27,10 @@ from proctor.core.facts import (
     Spans,
     Status,
 )  # fmt: skip
-from proctor.core.inputs import Action, Instruction, Licence, Snapshot, Totals
+from proctor.core.inputs import Action, Instruction, Snapshot, Totals
 from proctor.core.intervals import normalise, subtract, total
 from proctor.core.snapshot import decode_snapshot, encode_snapshot, newer
+from proctor.modules.catalog.rules import licence_of
 from proctor.modules.reviews.rules import CaseCall, case_of
 from proctor.modules.study.rules import policy_of
 from proctor.ports import OpenSeat, SeatOpened, SeatRefused, SeatWrite, SeatWritten
@@ -117,12 +118,10 @@ class MemoryRecords:
         account = self.directory.accounts[request.learner_id]
         institution = self.directory.institutions[account.institution_id]
         covered, provisional, totals = self._coverage(request.learner_id, request.lesson_id)
-        if not lesson.filed or lesson.taken_down:
-            licence = Licence(earns=False, reason="unfiled")
-        elif not mine.opens_ms <= request.at_ms < mine.closes_ms:
-            licence = Licence(earns=False, reason="class_closed")
-        else:
-            licence = Licence(earns=True)
+        licence = licence_of(
+            filed=lesson.filed, taken_down_ms=lesson.taken_down_ms, opens_ms=mine.opens_ms, closes_ms=mine.closes_ms,
+            at_ms=request.at_ms,
+        )  # fmt: skip
         rows = self.ledger.get(request.learner_id, [])
         day, _end_ms = local_day(request.at_redis_ms, institution.zone)
         return SeatOpened(

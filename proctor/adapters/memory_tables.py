@@ -21,7 +21,7 @@ class Lesson:
     course_id: int
     duration_ms: int
     filed: bool = True
-    taken_down: bool = False
+    taken_down_ms: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from proctor.core.inputs import Licence, Snapshot
 from proctor.core.intervals import subtract, total
 from proctor.core.snapshot import decode_snapshot, encode_snapshot, newer
 from proctor.modules.accounts.tables import accounts, institutions, login_sessions
+from proctor.modules.catalog.rules import licence_of
 from proctor.modules.catalog.tables import class_courses, classes, lessons, rosters
 from proctor.modules.privacy.tables import consents, enrolments
 from proctor.modules.schema import Key, insert_new
@@ -177,11 +178,11 @@ def _refusal(request: OpenSeat, person, logins: dict, places: dict) -> SeatRefus
 
 
 def _licence(place: _Place, at_ms: int) -> Licence:
-    if place.lesson.filing_no is None or place.lesson.taken_down_ms is not None:
-        return Licence(earns=False, reason="unfiled")
-    if not _is_open(place.mine, at_ms):
-        return Licence(earns=False, reason="class_closed")
-    return Licence(earns=True)
+    lesson, mine = place.lesson, place.mine
+    return licence_of(
+        filed=lesson.filing_no is not None, taken_down_ms=lesson.taken_down_ms, opens_ms=mine.opens_ms,
+        closes_ms=mine.closes_ms, at_ms=at_ms,
+    )  # fmt: skip
 
 
 # The seat.

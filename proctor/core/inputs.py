@@ -90,10 +90,14 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Licence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """May this content earn hours now? `reason` is "" or unfiled or class_closed."""
+    """May this content earn hours now? `reason` is "" or unfiled or class_closed.
+
+    `until_redis_ms`: when it ceased to earn (taken down, the class ended); 0 when it earns, or never did.
+    """
 
     earns: bool
     reason: str = ""
+    until_redis_ms: int = 0
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,7 +11,7 @@ import msgspec
 from proctor.core import claims, flags
 from proctor.core.credit import Credit, Grant
 from proctor.core.dialogue import Dialogue
-from proctor.core.facts import CapReached, Fact, Flagged, FlagKind, Reason, Span, Spans
+from proctor.core.facts import CapReached, CheckKind, Fact, Flagged, FlagKind, Reason, Span, Spans
 from proctor.core.inputs import Draw, Opening, Snapshot
 from proctor.core.intervals import edge, subtract, union
 from proctor.core.person import Person
@@ -162,6 +162,20 @@ class Seat:
         """From now on nothing is earned; what is playing has earned until now."""
         if self.credit.playing and self._barred() is None:
             self.barred_ms = now_ms
+
+    def _earned_until_redis_ms(self, opening: Opening) -> int:
+        """Until when what a reconnect tells could earn, in Redis TIME: neither a check nor a take-down nor the end of
+        the class costs what was played before. 0: nobody can say."""
+        until_ms = opening.now_redis_ms
+        asked = self.person.blocks
+        if not self.licence.earns:
+            until_ms = min(until_ms, self.licence.until_redis_ms)
+            # What earns nothing asks nothing any more; what the seat before was asked barred it all the same.
+            base = self._base
+            asked = asked or (base is not None and (base.pending is not None or base.due is CheckKind.START))
+        if asked and (self.person.check is not None or not opening.unknown):
+            until_ms = min(until_ms, self._asked_redis_ms())
+        return until_ms
 
     def _asked_redis_ms(self) -> int:
         """When the pending check of the earlier seat was asked: until then playing earned. 0: nobody can say."""

@@ -87,11 +87,9 @@ class Session(Seat):
         base, barred = self._base, self._barred()
         if base is None or base.lesson_id != self.lesson_id or not placed or not base.playing:
             return ()
-        if barred not in (None, Reason.CHECK_OPEN):
+        if barred not in (None, Reason.CHECK_OPEN, Reason.UNFILED, Reason.CLASS_CLOSED):
             return ()
-        asked = barred is not None and (self.person.check is not None or not opening.unknown)
-        until_ms = self._asked_redis_ms() if asked else opening.now_redis_ms
-        elapsed_ms = max(0, min(until_ms - base.at_redis_ms, self.policy.gap_ms_max))
+        elapsed_ms = max(0, min(self._earned_until_redis_ms(opening) - base.at_redis_ms, self.policy.gap_ms_max))
         facts: tuple[Fact, ...] = ()
         # From where the newest known beat stood first: what lies behind it was told before, and is new only where
         # people took it back meanwhile. It must not use up the time in which something else was watched.

@@ -25,9 +25,10 @@ from proctor.core.facts import (
     Status,
     decode,
 )  # fmt: skip
-from proctor.core.inputs import PendingCheck, Snapshot
+from proctor.core.inputs import Licence, PendingCheck, Snapshot
 from proctor.core.snapshot import encode_snapshot
 from proctor.modules.accounts.tables import accounts, institutions
+from proctor.modules.catalog.tables import lessons
 from proctor.modules.reviews.tables import case_causes, cases
 from proctor.modules.study import ledger, queries
 from proctor.modules.study.tables import checks, facts, rollups, seats
@@ -201,10 +202,23 @@ async def test_who_may_not_study_is_told_why(db) -> None:
 async def test_an_unfiled_lesson_and_a_closed_class_earn_nothing_and_say_so(db) -> None:
     world, records = await opened(db)
     (answer,) = await records.open_seats([request(world, 2, lesson_id=world.unfiled)])
-    assert isinstance(answer, SeatOpened) and answer.licence.reason == "unfiled"
+    assert isinstance(answer, SeatOpened) and answer.licence == Licence(earns=False, reason="unfiled")
     closed = await build(db, opens_ms=0, closes_ms=NOW_MS - 1)
     (answer,) = await records.open_seats([request(closed, 1)])
-    assert isinstance(answer, SeatOpened) and answer.licence.reason == "class_closed"
+    ended = Licence(earns=False, reason="class_closed", until_redis_ms=NOW_MS - 1)
+    assert isinstance(answer, SeatOpened) and answer.licence == ended
+
+
+async def test_a_lesson_that_was_taken_down_says_until_when_it_earned(either) -> None:
+    world, records = await opened(either)
+    if either is None:
+        records.directory.lessons[world.lesson].taken_down_ms = NOW_MS - 5
+    else:
+        async with either.write() as conn:
+            await conn.execute(update(lessons).where(lessons.c.id == world.lesson).values(taken_down_ms=NOW_MS - 5))
+    (answer,) = await records.open_seats([request(world, 2)])
+    ended = Licence(earns=False, reason="unfiled", until_redis_ms=NOW_MS - 5)
+    assert isinstance(answer, SeatOpened) and answer.licence == ended
 
 
 async def test_a_check_for_people_opens_one_case_and_more_of_the_same_joins_it(db) -> None:

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from proctor.core.inputs import Licence
 from proctor.errors import Refused
 from proctor.modules.audit.tables import audit
 from proctor.modules.catalog import queries, service
-from proctor.modules.catalog.rules import Standing, standing
+from proctor.modules.catalog.rules import Standing, licence_of, standing
 from proctor.modules.study.ledger import lock_seat
 from proctor.modules.study.tables import instructions, seats
 from tests.modules.conftest import in_line
@@ -36,6 +37,25 @@ OPEN = {"filing_no": "备案-1", "taken_down_ms": None, "opens_ms": 10, "closes_
 )
 def test_what_the_licence_says(changes: dict, expected: Standing) -> None:
     assert standing(**{**OPEN, **changes}) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "until_ms"),
+    [
+        ({}, "", 0),
+        ({"at_ms": 9}, "class_closed", 0),
+        ({"at_ms": 20}, "class_closed", 20),
+        ({"filed": False}, "unfiled", 0),
+        ({"filed": False, "taken_down_ms": 12}, "unfiled", 0),
+        ({"taken_down_ms": 12}, "unfiled", 12),
+        ({"taken_down_ms": 25, "at_ms": 30}, "unfiled", 20),
+        ({"taken_down_ms": 12, "at_ms": 9}, "unfiled", 0),
+    ],
+)
+def test_a_licence_that_ended_says_until_when_it_earned(changes: dict, reason: str, until_ms: int) -> None:
+    known = {"filed": True, "taken_down_ms": None, "opens_ms": 10, "closes_ms": 20, "at_ms": 15}
+    expected = Licence(earns=not reason, reason=reason, until_redis_ms=until_ms)
+    assert licence_of(**{**known, **changes}) == expected
 
 
 async def test_taking_a_lesson_down_tells_whoever_sits_in_it_once(world: World, there: World, inbox) -> None:

@@ -48,6 +48,7 @@ class Auditor:
         self._told_at: dict[tuple[str, int], int] = {}  # how often Redis had forgotten by then
         self.heard_ms: dict[str, int] = defaultdict(int)  # when the newest beat of a page was accepted
         self._once = once.Once()
+        self.taken_down: dict[int, int] = {}  # lesson: true time
         self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
 
     def fail(self, law: str, detail: str) -> None:
@@ -123,7 +124,8 @@ class Auditor:
             return
         # A seat reckons in the Redis TIME that it heard when its opening began.
         since = min(accepted, book.began.get(base.fence, accepted)) if base else now
-        most = min(GAP_MS, now - accepted + TRAVEL_MS + self.world.unsure_ms(since))
+        until = min(now, self.taken_down.get(session.lesson_id, now))
+        most = min(GAP_MS, max(0, until - accepted) + TRAVEL_MS + self.world.unsure_ms(since))
         if resume is None or not playing:
             self.fail("a resume earns only after a beat that said playing", f"learner {opening.learner_id}")
         elif granted & ~bits(resume.spans):

@@ -173,7 +173,8 @@ class Office:
                 directory.logins[login_id] = (learner, 0)
             else:
                 lesson_id = max(world.lessons)
-                directory.lessons[lesson_id].taken_down = True
+                directory.lessons[lesson_id].taken_down_ms = world.redis.time_ms()
+                world.auditor.taken_down.setdefault(lesson_id, world.loop.now_ms)
             world.stopped.setdefault(learner, action)
             told.append(world.sql.records.instruct(learner, action, lesson_id))
 

@@ -13,7 +13,7 @@ from proctor.adapters.memory_records import MemoryRecords
 from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
 from proctor.core import wire
 from proctor.core.facts import CheckKind, Credited, Outcome
-from proctor.core.inputs import Instruction, Verdict
+from proctor.core.inputs import Instruction, Licence, Verdict
 from proctor.core.lease import Holding
 from proctor.live.hub import Hub
 from proctor.live.inbox import deliver, read_inbox
@@ -248,6 +248,26 @@ def test_a_resume_earns_until_the_check_that_nobody_heard_was_asked() -> None:
     again.add(again.session.resume(((10_000, 19_000),), 225, 19_000, again.now_ms, opened))
     assert again.session.person.check is not None
     assert sum(b - a for fact in again.facts if isinstance(fact, Credited) for a, b in fact.spans) == 4_000
+
+
+@pytest.mark.parametrize("reason", ["unfiled", "class_closed"])
+@pytest.mark.parametrize(("asked", "until_ms", "earned_ms"), [(0, 4_000, 4_000), (3_000, 4_000, 3_000), (0, -1, 0)])
+def test_a_resume_earns_until_the_lesson_ended(reason: str, asked: int, until_ms: int, earned_ms: int) -> None:
+    """Seed 3461: the page slept when its lesson was taken down. What it had played before that was refused with
+    what followed, because a live session alone knew until when its lesson had earned."""
+    player = Player()
+    player.play()
+    player.beat()
+    if asked:
+        asked_after(player, asked)
+    snapshot = player.session.snapshot(player.now_ms)
+    ended = Licence(earns=False, reason=reason, until_redis_ms=snapshot.at_redis_ms + until_ms)
+    opened = after(snapshot, 9_000, licence=ended)
+    again = Player(passed=False, **_values(opened), licence=ended)
+    again.add(again.session.resume(((10_000, 19_000),), 225, 19_000, again.now_ms, opened))
+    assert sum(b - a for fact in again.facts if isinstance(fact, Credited) for a, b in fact.spans) == earned_ms
+    again.beat(wait_ms=5_000, played_ms=5_000)
+    assert again.session.why, "and nothing of what comes after"
 
 
 @pytest.mark.parametrize("action", ["accept", "restore"])

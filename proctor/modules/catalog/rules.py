@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from proctor.core.inputs import Licence
+
 
 class Standing(NamedTuple):
     """May this lesson be studied now, and does it earn hours? `reason` is "" or says what stands against it:
@@ -25,3 +27,14 @@ def standing(
     if not opens_ms <= now_ms < closes_ms:
         return Standing(True, False, "class_closed")
     return Standing(True, True, "")
+
+
+def licence_of(*, filed: bool, taken_down_ms: int | None, opens_ms: int, closes_ms: int, at_ms: int) -> Licence:
+    """May a seat of this lesson in this class earn hours now, and when did that end?"""
+    ends_ms = closes_ms if taken_down_ms is None else min(closes_ms, taken_down_ms)
+    until_ms = ends_ms if filed and opens_ms <= at_ms else 0
+    if not filed or taken_down_ms is not None:
+        return Licence(earns=False, reason="unfiled", until_redis_ms=until_ms)
+    if not opens_ms <= at_ms < closes_ms:
+        return Licence(earns=False, reason="class_closed", until_redis_ms=until_ms)
+    return Licence(earns=True)
