@@ -207,6 +207,17 @@ test('a reload goes on with the saved seat, and an expired one asks for a press'
   assert.deepEqual([late.client.state, late.client.trouble], ['parked', 'resume_expired']);
 });
 
+test('a press after a reload takes the seat from elsewhere, but not when its line came back too late for that', () => {
+  const saved = { url: 'ws://one', token: 'resume-token', fence: 7, pos: 0, spans: [], frames: 0, playing: true };
+  for (const [waited, pressed, state] of [[29999, true, 'ticket'], [30000, true, 'parked'], [0, false, 'parked']]) {
+    const world = createWorld();
+    world.client.restore(world.now, saved, true, pressed);
+    world.client.socketOpened(world.now);
+    world.client.socketClosed(world.now + waited, 4400);
+    assert.equal(world.client.state, state);
+  }
+});
+
 test('the tail of a claim that came too early is claimed again by the next beat, once', () => {
   const world = createWorld();
   world.open();

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from tests.sim.player import HANDED_MS, REPLAY_REST_MS, UNANSWERED_MS, Playback, normalise
 
 FRAMES = 3
@@ -23,7 +25,7 @@ class Client(Playback):
         self.covered = []
 
     def restore(self, now, saved, want, pressed):
-        self.want, self.pressed = want, pressed
+        self.want, self.pressed_at = want, now if pressed else -inf
         self.forget()
         for index, span in enumerate(saved["spans"]):
             self.outbox.shelve(tuple(span), 0 if index else saved["frames"])
@@ -65,7 +67,7 @@ class Client(Playback):
         started = bool(self.first)
         self.state = "live"
         self.seat = frame
-        self.pressed = False
+        self.pressed_at = -inf
         self.attempt = self.tickets = 0
         self.drain_at = self.handed_at = 0
         self.trouble = ""

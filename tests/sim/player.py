@@ -19,6 +19,7 @@ UNANSWERED_MS = 8_000
 HANDED_MS = 3_000
 REPLAY_REST_MS = 500
 TICKETS_MAX = 3
+PRESS_MS = 30_000
 CLOSE_TICKET = 4006
 
 
@@ -205,14 +206,13 @@ class Line:
         self.port = port
         self.state = "idle"
         self.seat = self.restored = self.first = self.lost = None
-        self.pressed = False
+        self.pressed_at = -inf
         self.attempt = self.tickets = 0
         self.due_at = self.drain_at = self.handed_at = 0
         self.trouble = ""
         self.close_code = 0
 
     def begin(self):
-        self.pressed = True
         self.handed_at = 0
         self.lost = None
         self.trouble = ""
@@ -267,7 +267,7 @@ class Line:
         if kind == "final":
             self.finish(now, "")
         elif kind == "user":
-            if self.pressed and not self.first:
+            if now - self.pressed_at < PRESS_MS and not self.first:
                 self._ask_ticket()
             else:
                 self.park(now, "")

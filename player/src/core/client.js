@@ -42,7 +42,7 @@ export class Client extends Playback {
    */
   restore(now, saved, want, pressed) {
     this.want = want;
-    this.pressed = pressed;
+    this.pressedAt = pressed ? now : -Infinity;
     this.forget();
     saved.spans.forEach((span, index) => this.outbox.shelve(span, index ? 0 : saved.frames));
     this.seat = { token: saved.token, fence: saved.fence };
@@ -87,7 +87,7 @@ export class Client extends Playback {
     const started = Boolean(this.first);
     this.state = 'live';
     this.seat = frame;
-    this.pressed = false;
+    this.pressedAt = -Infinity;
     this.attempt = this.tickets = 0;
     this.drainAt = this.handedAt = 0;
     this.trouble = '';

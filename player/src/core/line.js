@@ -39,6 +39,7 @@ import { delay, meaning, patience } from './backoff.js';
 export const PROTOCOL_VERSION = 1;
 export const CLOSE_TICKET = 4006;
 const TICKETS_MAX = 3;
+const PRESS_MS = 30000; // a lease lives as long: who sits elsewhere after that is not thrown out by an old press
 
 export class Line {
   /** @param {Port} port */
@@ -53,7 +54,7 @@ export class Line {
     this.url = '';
     /** @type {any} */
     this.first = null; // the start frame; null: resume
-    this.pressed = false; // the learner asked for this seat: it may be taken over
+    this.pressedAt = -Infinity; // when the learner asked for the seat of before a reload: it may be taken anew
     this.attempt = 0;
     this.tickets = 0;
     this.dueAt = 0; // of the redial, or of losing patience
@@ -92,7 +93,6 @@ export class Line {
 
   /** A press of play without a seat. */
   begin() {
-    this.pressed = true;
     this.handedAt = 0;
     this.lost = null;
     this.trouble = '';
@@ -179,8 +179,8 @@ export class Line {
 
   /** @param {number} now */
   _closedForUser(now) {
-    // Somebody pressed play after a reload, and the old seat is gone: a press may take over.
-    if (this.pressed && !this.first) this._askTicket();
+    // Somebody pressed play after a reload, and the old seat is gone: a press may take over, but not long after.
+    if (now - this.pressedAt < PRESS_MS && !this.first) this._askTicket();
     else this.park(now, '');
   }
 
