@@ -123,12 +123,9 @@ class Cluster:
             if node.process.poll() is None and node.client.info("replication")["role"] == "master":
                 self._until(lambda node=node: node.client.wait(1, 100))
 
-    def kill_master(self) -> Node:
-        """The first living server that is a master, by SIGKILL. Returns it."""
-        victim = next(
-            node for node in self.nodes
-            if node.process.poll() is None and node.client.info("replication")["role"] == "master"
-        )  # fmt: skip
+    def kill_master(self, key: str = "") -> Node:
+        """The first living server that is a master, or the one that has `key`, by SIGKILL. Returns it."""
+        victim = next(node for node in self.nodes if node.process.poll() is None and _serves(node, key))
         victim.process.kill()
         victim.process.wait(10)
         return victim
@@ -148,6 +145,14 @@ class Cluster:
             if node.process.poll() is None:
                 node.process.kill()
             node.process.wait(10)
+
+
+def _serves(node: Node, key: str) -> bool:
+    """Is it a master, and the one of this key?"""
+    try:
+        return node.client.info("replication")["role"] == "master" and (not key or bool(node.client.exists(key)))
+    except RedisError:
+        return False  # MOVED: another has it
 
 
 def free_ports(host: str) -> tuple[int, int]:
