@@ -9,6 +9,7 @@ import pytest
 
 from bench import cluster as bench_cluster
 from bench.cluster import Cluster
+from proctor.adapters import redis_client
 from proctor.adapters.redis_client import CONNECTIONS_MAX, ClusterClient, Scripts, cluster_seeds, connect
 from proctor.adapters.redis_leases import RedisLeases
 from proctor.errors import Unavailable
@@ -43,6 +44,19 @@ async def test_servers_that_do_not_answer_are_unavailable() -> None:
     with pytest.raises(Unavailable):
         await Scripts(client).run("time", ["k"], [])
     await client.aclose()
+
+
+async def test_silent_servers_are_not_waited_for_one_after_the_other(monkeypatch) -> None:
+    """A host whose wire is cut refuses nothing: each of six servers would be asked for two seconds, twice."""
+    monkeypatch.setattr(redis_client, "WAIT_S", 0.2)
+    async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        client = connect(f"redis-cluster://127.0.0.1:{port},localhost:{port}")
+        began_s = time.monotonic()
+        with pytest.raises(Unavailable):
+            await Scripts(client).run("time", ["k"], [])
+        assert time.monotonic() - began_s < 1.0
+        await client.aclose()
 
 
 async def test_a_storm_waits_for_its_turn(cluster: str) -> None:
