@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from proctor.adapters.sqlite_turn import SqliteTurns
 from proctor.errors import Unavailable
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class SqlDatabase:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._engine()
+        in_file = self.is_sqlite and self.url.database not in (None, "", ":memory:")
+        self._turns = SqliteTurns(str(self.url.database)) if in_file else None
         self._direct: Engine | None = None  # SQLite only, used by its one thread
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sql")
 
@@ -86,7 +89,8 @@ class SqlDatabase:
             self._direct = create_engine(self.url.set(drivername="sqlite"), pool_size=1, hide_parameters=True)
             event.listen(self._direct, "connect", _set_up_sqlite)
             event.listen(self._direct, "begin", _begin_sqlite)
-        with self._direct.connect().execution_options(zx_begin="IMMEDIATE") as conn, conn.begin():
+        turn = self._turns.taken(BUSY_MS) if self._turns is not None else nullcontext()
+        with turn, self._direct.connect().execution_options(zx_begin="IMMEDIATE") as conn, conn.begin():
             coroutine = work(_Direct(conn))
             try:
                 coroutine.send(None)
@@ -101,7 +105,8 @@ class SqlDatabase:
             async with self.engine.connect() as conn:
                 if self.is_sqlite:
                     await conn.execution_options(zx_begin=mode)
-                async with conn.begin():
+                turn = self._turns.taken_on_loop(BUSY_MS) if self._turns is not None and mode else nullcontext()
+                async with turn, conn.begin():
                     yield conn
 
     async def migrate(self) -> None:
