@@ -74,6 +74,7 @@ class Settings:
     hello_ms: int = _s(3_000, "How long a new socket may wait with its first frame.")
     sockets_max: int = _s(18_000, "Sockets of one gateway process.")
     accepts_per_second: int = _s(4_000, "New sockets of one gateway process per second.")
+    openings_max: int = _s(400, "Seats that one gateway opens at the same time; who comes beyond dials again.")
     sockets_per_address_max: int = _s(20_000, "Sockets of one gateway from one address (carriers share them).")
     idle_ms: int = _s(35_000, "A socket without any frame for so long is closed.")
     tick_ms: int = _s(200, "How often deadlines are scanned.")
@@ -110,6 +111,7 @@ class Settings:
         assert self.ws_port <= PORT_MAX, f"port {self.port} leaves none for the gateways: give --gateway-port"
         assert self.ws_port != self.port, "web and gateways need two ports: give another --gateway-port"
         assert self.log_bytes_max >= 10_000, "log_bytes_max: below 10,000 a log holds no story"
+        assert self.openings_max >= 1, "openings_max: without an opening nobody studies"
         assert self.gateways >= 1, "gateways: at least one is needed"
         less = [item.name for item in fields(self) if _is_number(item.default) and getattr(self, item.name) < 0]
         assert not less, f"{', '.join(less)}: a number below zero means nothing here"

@@ -123,6 +123,9 @@ class Connection(WSListener):
         if hello.v != wire.PROTOCOL_VERSION:
             self.close(errors.CLOSE_VERSION, "version")
             return
+        if not self._gateway.may_open():
+            self.close(errors.CLOSE_BUSY, "busy")
+            return
         try:
             claim = self._gateway.claim_of(hello)
         except Refused as refused:
@@ -131,6 +134,7 @@ class Connection(WSListener):
             else:
                 self.close(errors.CLOSE_LOGIN_ENDED, refused.code)
             return
+        self._gateway.openings += 1
         self._gateway.hub.spawn(self._open(claim, hello))
 
     async def _open(self, claim: Claim, hello: wire.Start | wire.Resume) -> None:
@@ -140,6 +144,8 @@ class Connection(WSListener):
             # A bug of ours, logged by the hub: the player dials again instead of waiting at a dead socket.
             self.close(errors.CLOSE_UNAVAILABLE, "broken")
             raise
+        finally:
+            self._gateway.openings -= 1
         if learner is None:
             return
         if self._transport is None:

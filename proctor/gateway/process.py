@@ -67,6 +67,7 @@ def readings(gateway: Gateway, hub: Hub) -> dict[str, float]:
     """Figures of this process by metric name; counters end in `_total`."""
     found: dict[str, float] = {
         "zhenxue_sockets": gateway.sockets,
+        "zhenxue_openings": gateway.openings,
         "zhenxue_sessions": len(hub.learners),
         "zhenxue_journal_facts_waiting": hub.journal.waiting_facts,
         "zhenxue_journal_facts_stored_total": hub.journal.stored_facts,

@@ -47,6 +47,7 @@ class Gateway:
         self._closing: list[tuple[float, Connection]] = []
         self._accepts_s = 0
         self._accepts = 0
+        self.openings = 0  # seats that are being opened at this moment
         self._server: asyncio.Server | None = None
         self.draining = False
 
@@ -155,6 +156,17 @@ class Gateway:
                 connection.abort()
 
     # Tickets.
+
+    def may_open(self) -> bool:
+        """Is there room for one more opening?
+
+        A page gives a dial up after three seconds and dials anew. Once more are under way than can end in that time,
+        each is given up before its end and all of them come again; who is sent away at once comes when there is room.
+        """
+        if self.openings < self.settings.openings_max:
+            return True
+        self.hub.counts["refused_openings"] += 1
+        return False
 
     def claim_of(self, hello: wire.Start | wire.Resume) -> Claim:
         """Whom the first frame speaks for. Raises Refused: ticket_invalid, ticket_expired."""

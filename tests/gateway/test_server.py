@@ -12,6 +12,7 @@ import pytest
 
 from proctor import errors
 from proctor.core import wire
+from proctor.errors import Unavailable
 from proctor.gateway import connection, server
 from tests.gateway.house import TEXT, Raw, gate, until
 
@@ -130,6 +131,51 @@ async def test_more_accepts_a_second_than_the_bound_are_told_to_come_again(monke
         raw.send(TEXT, gates.start_frame())
         assert (await raw.json())["t"] == "welcome"
         monkeypatch.undo()
+
+
+async def test_more_openings_than_the_bound_are_told_to_come_again_and_lose_no_ticket(monkeypatch) -> None:
+    """Dials were given up after three seconds and came again, and none of the work that they left behind was used."""
+    async with gate(openings_max=2) as gates:
+        opened, go_on = gates.house.hub.open, asyncio.Event()
+
+        async def slow(*given):
+            await go_on.wait()
+            return await opened(*given)
+
+        monkeypatch.setattr(gates.house.hub, "open", slow)
+        raws = [await gates.dial() for _n in range(4)]
+        frames = [gates.start_frame(learner_id) for learner_id in (1, 2, 3)]
+        for raw, frame in zip(raws, frames, strict=False):
+            raw.send(TEXT, frame)
+        assert await raws[2].close_code() == errors.CLOSE_BUSY
+        assert gates.gateway.openings == 2
+        raws[0].hang_up()
+        await until(lambda: gates.gateway.sockets <= 3)
+        raws[3].send(TEXT, frames[2])
+        assert await raws[3].close_code() == errors.CLOSE_BUSY, "work that goes on for nobody is work"
+        assert gates.house.hub.counts["refused_openings"] == 2
+        go_on.set()
+        assert (await raws[1].json())["t"] == "welcome"
+        await until(lambda: gates.gateway.openings == 0)
+        raw = await gates.dial()
+        raw.send(TEXT, frames[2])
+        assert (await raw.json())["t"] == "welcome"
+
+
+@pytest.mark.parametrize("error", [Unavailable("sql"), RuntimeError("a bug")])
+async def test_an_opening_that_fails_makes_room(monkeypatch, error: Exception) -> None:
+    async with gate(openings_max=1) as gates:
+
+        async def broken(*_given):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(gates.house.hub.opener, "open", broken)
+            for _again in range(2):
+                raw = await gates.dial()
+                raw.send(TEXT, gates.start_frame())
+                assert await raw.close_code() == errors.CLOSE_UNAVAILABLE
+        await gates.welcomed()
 
 
 @pytest.mark.parametrize(
