@@ -24,6 +24,7 @@ from proctor.adapters.redis_nodes import RedisNodes
 from proctor.adapters.secrets import Secrets, load_secrets
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.sql_records import SqlRecords
+from proctor.adapters.sql_rush import SqlRush
 from proctor.adapters.vault import AesVault
 from proctor.gateway import process
 from proctor.gateway.server import Gateway, resume_token_of
@@ -40,7 +41,7 @@ class WebDeps:
     """What the web process works with: every port, wired."""
 
     settings: Settings
-    db: SqlDatabase
+    db: SqlRush
     vault: AesVault
     evidence: FileEvidence
     checks: RedisChecks
@@ -59,7 +60,7 @@ class _Base:
     settings: Settings
     keys: Secrets
     client: Client
-    db: SqlDatabase
+    db: SqlRush
     clock: SystemClock
     inbox: RedisInbox
     leases: RedisLeases
@@ -74,7 +75,7 @@ class _Base:
 async def _base(settings: Settings) -> AsyncIterator[_Base]:
     keys = load_secrets(settings.data_dir)
     client = connect(settings.redis)
-    db = SqlDatabase(settings.sqlalchemy_url)
+    db = SqlRush(settings.sqlalchemy_url)
     clock = SystemClock()
     inbox = RedisInbox(client)
     leases = RedisLeases(client, buckets=settings.lease_buckets, snapshot_keep_ms=settings.snapshot_keep_ms)

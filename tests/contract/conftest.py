@@ -10,6 +10,7 @@ import pytest
 
 from proctor.adapters.redis_client import connect
 from proctor.adapters.sql_database import SqlDatabase
+from proctor.adapters.sql_rush import SqlRush
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -22,7 +23,7 @@ def sql_url(request, tmp_path) -> str:
 
 @pytest.fixture
 async def db(sql_url):
-    database = SqlDatabase(sql_url)
+    database = SqlRush(sql_url)
     await database.migrate()
     yield database
     await database.close()

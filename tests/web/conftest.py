@@ -24,6 +24,7 @@ from proctor.adapters.redis_jobs import RedisJobs
 from proctor.adapters.redis_leases import RedisLeases
 from proctor.adapters.redis_nodes import RedisNodes
 from proctor.adapters.sql_database import SqlDatabase
+from proctor.adapters.sql_rush import SqlRush
 from proctor.compose import WebDeps
 from proctor.gateway.tickets import Tickets
 from proctor.modules.accounts.tables import accounts, institutions
@@ -149,7 +150,7 @@ def wire(settings: Settings, client) -> WebDeps:
     inbox = RedisInbox(client)
     inbox.leases = RedisLeases(client, buckets=settings.lease_buckets, snapshot_keep_ms=settings.snapshot_keep_ms)
     return WebDeps(
-        settings=settings, db=SqlDatabase(settings.sqlalchemy_url), vault=vault(),
+        settings=settings, db=SqlRush(settings.sqlalchemy_url), vault=vault(),
         evidence=FileEvidence(settings.data_dir / "evidence", b"e" * 32), checks=RedisChecks(client, inbox),
         jobs=RedisJobs(client, jobs_max=settings.jobs_max), inbox=inbox, leases=inbox.leases,
         nodes=RedisNodes(client), clock=SystemClock(), tickets=Tickets(b"t" * 32),

@@ -119,9 +119,7 @@ async def _bytes(part: BodyPartReader, bytes_max: int) -> bytes:
 
 async def _take(request: web.Request, ticket: CheckTicket, burst: Burst) -> web.StreamResponse:
     deps = context.deps(request)
-    async with deps.db.read() as conn:
-        consent = await privacy.face_consent(conn, ticket.learner_id)
-    if not consent:
+    if not await deps.db.read_in_one(lambda conn: privacy.face_consent(conn, ticket.learner_id)):
         raise Refused("no_consent")
     accepted = await deps.checks.accept(ticket, burst.digest())
     if isinstance(accepted, NotAccepted):
@@ -154,13 +152,14 @@ async def _queue(request: web.Request, ticket: CheckTicket, burst: Burst, redis_
     now_ms = context.now_ms()
     queued = False
     try:
-        async with deps.db.write() as conn:
-            await privacy.register_evidence(
+        await deps.db.in_group(
+            lambda conn: privacy.register_evidence(
                 conn, evidence_id=evidence_id, institution_id=ticket.institution_id,
                 learner_id=ticket.learner_id, kind="burst", check_id=ticket.check_id,
                 sha256=hashlib.sha256(blob).hexdigest(), now_ms=now_ms,
                 delete_after_ms=now_ms + deps.settings.evidence_keep_ms,
-            )  # fmt: skip
+            )
+        )  # fmt: skip
         queued = await deps.jobs.put(
             FaceJob(
                 check_id=ticket.check_id, try_number=ticket.try_number, learner_id=ticket.learner_id,

@@ -42,16 +42,15 @@ async def read_json(request: web.Request, kind: type):
 async def policy_for(request: web.Request, lesson: LessonRow) -> Policy:
     """The class's rules: the gateway must know some of them before it may look into SQL."""
     deps = context.deps(request)
-    async with deps.db.read() as conn:
-        return policy_of(deps.settings.policy, *await catalog.policy_packs(conn, lesson.class_id))
+    packs = await deps.db.read_in_one(lambda conn: catalog.policy_packs(conn, lesson.class_id))
+    return policy_of(deps.settings.policy, *packs)
 
 
 async def playable(request: web.Request, institution_id: int, learner_id: int, lesson_id: int) -> LessonRow:
     """A lesson that this learner may start now. Raises Refused: no_lesson, taken_down."""
-    async with context.deps(request).db.read() as conn:
-        found = await catalog.lesson_of_learner(
-            conn, institution_id, learner_id, lesson_id, context.now_ms()
-        )
+    found = await context.deps(request).db.read_in_one(
+        lambda conn: catalog.lesson_of_learner(conn, institution_id, learner_id, lesson_id, context.now_ms())
+    )
     if found is None:
         raise Refused("no_lesson")
     if not found.standing.playable:

@@ -166,14 +166,17 @@ def _resume(
 async def course(request: web.Request) -> web.StreamResponse:
     """GET /courses/{id}"""
     person, deps = context.signed(request), context.deps(request)
-    async with deps.db.read() as conn:
+
+    async def work(conn):
         rows = await catalog.lessons_of_learner(
             conn, person.institution_id, person.account_id, context.now_ms(),
             course_id=context.path_id(request, "id"),
         )  # fmt: skip
-        if not rows:
-            raise Refused("not_found")
-        progress = await study.progress(conn, person.account_id)
+        return rows, await study.progress(conn, person.account_id) if rows else {}
+
+    rows, progress = await deps.db.read_in_one(work)
+    if not rows:
+        raise Refused("not_found")
     page = CoursePage(
         course=course_view(rows, progress),
         rows=[lesson_view(row, progress.get(row.id)) for row in rows],

@@ -93,9 +93,12 @@ def totals_of(sums: Totals) -> dict[str, int]:
 async def days(request: web.Request) -> web.StreamResponse:
     """GET /records — every day with its lessons, newest first, and what all of it comes to."""
     person, deps, _ = context.signed(request), context.deps(request), translator(request)
-    async with deps.db.read() as conn:
+
+    async def work(conn):
         rows = await study.days(conn, person.account_id, person.institution_id, days=DAYS_SHOWN)
-        sums = totals_of(await study.totals(conn, person.account_id))
+        return rows, totals_of(await study.totals(conn, person.account_id))
+
+    rows, sums = await deps.db.read_in_one(work)
     by_day: dict[str, list] = {}
     for row in rows:
         by_day.setdefault(row.day, []).append(row)

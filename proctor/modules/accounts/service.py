@@ -11,7 +11,8 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from argon2 import PasswordHasher, Type
@@ -34,6 +35,7 @@ from proctor.modules.study.ledger import next_instruction
 from proctor.modules.study.tables import seats
 from proctor.ports import Database, Inbox, InstructionReady, Vault
 
+T = TypeVar("T")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, type=Type.ID)
 # Somebody who tries unknown logins must wait as long as for a known one.
 _NOBODY = (
@@ -45,6 +47,17 @@ _STRANGERS_MAX = 20_000
 # A wrong password is answered no sooner: counting it in SQL takes a few milliseconds that a stranger's try does not,
 # and those would tell which logins exist.
 _WRONG_S = 0.25
+
+
+class RushDatabase(Database, Protocol):
+    """What a thousand people may ask at the same moment goes as one piece: `work(conn)` awaits nothing but `conn`,
+    touches a few rows and waits in one line. Raises Unavailable when its turn does not come."""
+
+    async def read_in_one(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T: ...
+
+    async def in_group(self, work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        """A write transaction with those that wait at the same moment; returns when it is committed. What one raises
+        undoes nothing of the others."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +104,7 @@ class Accounts:
     """Use cases of signing in. Settings come as plain values so that tests can shorten them."""
 
     def __init__(
-        self, db: Database, vault: Vault, *, login_hours: int = 12, login_tries: int = 5,
+        self, db: RushDatabase, vault: Vault, *, login_hours: int = 12, login_tries: int = 5,
         login_lock_ms: int = 600_000, now_ms: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
         self._db = db
@@ -114,8 +127,7 @@ class Accounts:
         """
         began_s = time.monotonic()
         name = normal_login(login)
-        async with self._db.read() as conn:
-            row = await queries.account_by_login(conn, name) if name else None
+        row = await self._db.read_in_one(lambda conn: queries.account_by_login(conn, name)) if name else None
         now_ms = self._now_ms()
         tries = Tries(row.failed_tries, row.locked_until_ms) if row else self._strangers.get(name or "", Tries(0, 0))
         if is_locked(tries, now_ms):
@@ -163,7 +175,8 @@ class Accounts:
         self, row, device_id: str, device_kind: str, now_ms: int, address: str
     ) -> SignedIn:
         cookie = secrets.token_urlsafe(32)
-        async with self._db.write() as conn:
+
+        async def work(conn) -> None:
             await conn.execute(
                 insert(login_sessions).values(
                     id=session_id(cookie), account_id=row.id, account_version=row.version,
@@ -179,6 +192,8 @@ class Accounts:
                     conn, at_ms=now_ms, institution_id=row.institution_id, account_id=row.id,
                     action="web:session:opened", object=f"account:{row.id}", address=address,
                 )  # fmt: skip
+
+        await self._db.in_group(work)
         return SignedIn(cookie=cookie, role=row.role, life_s=self._life_ms // 1_000)
 
     async def session(self, cookie: str) -> Signed | None:
@@ -186,8 +201,7 @@ class Accounts:
         if not 20 <= len(cookie) <= 128:
             return None
         now_ms = self._now_ms()
-        async with self._db.read() as conn:
-            row = await queries.login_session(conn, session_id(cookie), now_ms)
+        row = await self._db.read_in_one(lambda conn: queries.login_session(conn, session_id(cookie), now_ms))
         if row is None:
             return None
         if now_ms - row.seen_ms > _SEEN_EVERY_MS:

@@ -11,6 +11,7 @@ from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
 from proctor.gateway.tickets import MediaToken
+from proctor.modules.accounts.service import Accounts, Signed
 from proctor.modules.privacy import service as privacy
 from proctor.ports import CheckTicket
 from tests.web.conftest import JPEG, Site
@@ -133,3 +134,21 @@ async def test_a_picture_that_the_register_does_not_know_is_not_kept(site: Site,
     assert site.files() == before
     verdict = await site.deps.checks.verdict("c-one", 1)
     assert verdict is not None and verdict.outcome is Outcome.OUR_FAULT, "and it costs the learner nothing"
+
+
+async def test_the_ticket_says_who_comes_and_no_login_session_is_looked_up(site: Site, monkeypatch) -> None:
+    """The browser sends its cookie with the pictures; the start checks of a class are a rush of uploads."""
+    ticket, asked = await opened(site), []
+    person = await site.person("learner")
+    real = Accounts.session
+
+    async def counted(self: Accounts, cookie: str) -> Signed | None:
+        asked.append(cookie)
+        return await real(self, cookie)
+
+    monkeypatch.setattr(Accounts, "session", counted)
+    async with person.http.post(PATH, data=form(JPEG), headers={"X-Upload-Ticket": ticket}) as answer:
+        assert answer.status == 202
+    assert asked == []
+    await person.page("/learn")
+    assert len(asked) == 1
