@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, select
 
 from proctor.core.policy import Policy
 from proctor.modules.accounts.tables import accounts, institutions, login_sessions
 from proctor.modules.study.rules import policy_of
 
+# Every request asks the second one: putting a statement together costs more than SQLite takes to answer it.
+_BY_LOGIN = (
+    select(accounts, institutions.c.zone)
+    .join(institutions, institutions.c.id == accounts.c.institution_id)
+    .where(accounts.c.login == bindparam("wanted"))
+)
+_LIVE_SESSION = (
+    select(
+        login_sessions.c.id, login_sessions.c.csrf, login_sessions.c.device_id, login_sessions.c.seen_ms,
+        accounts.c.id.label("account_id"), accounts.c.institution_id, accounts.c.role, accounts.c.login,
+        accounts.c.name_sealed, accounts.c.version, institutions.c.zone,
+        institutions.c.name.label("institution"),
+    )
+    .join(accounts, accounts.c.id == login_sessions.c.account_id)
+    .join(institutions, institutions.c.id == accounts.c.institution_id)
+    .where(
+        login_sessions.c.id == bindparam("wanted"),
+        login_sessions.c.ended_ms.is_(None),
+        login_sessions.c.expires_ms > bindparam("now_ms", type_=BigInteger),
+        login_sessions.c.account_version == accounts.c.version,
+        accounts.c.status == "active",
+    )
+)  # fmt: skip
+
 
 async def account_by_login(conn, login: str):
     """The account row of this login with its institution's zone, or None."""
-    statement = (
-        select(accounts, institutions.c.zone)
-        .join(institutions, institutions.c.id == accounts.c.institution_id)
-        .where(accounts.c.login == login)
-    )
-    return (await conn.execute(statement)).one_or_none()
+    return (await conn.execute(_BY_LOGIN, {"wanted": login})).one_or_none()
 
 
 async def login_session(conn, session_id: str, now_ms: int):
     """The live login session with its account, or None: ended, expired, versions differ, account blocked."""
-    statement = (
-        select(
-            login_sessions.c.id, login_sessions.c.csrf, login_sessions.c.device_id, login_sessions.c.seen_ms,
-            accounts.c.id.label("account_id"), accounts.c.institution_id, accounts.c.role, accounts.c.login,
-            accounts.c.name_sealed, accounts.c.version, institutions.c.zone,
-            institutions.c.name.label("institution"),
-        )
-        .join(accounts, accounts.c.id == login_sessions.c.account_id)
-        .join(institutions, institutions.c.id == accounts.c.institution_id)
-        .where(
-            login_sessions.c.id == session_id,
-            login_sessions.c.ended_ms.is_(None),
-            login_sessions.c.expires_ms > now_ms,
-            login_sessions.c.account_version == accounts.c.version,
-            accounts.c.status == "active",
-        )
-    )  # fmt: skip
-    return (await conn.execute(statement)).one_or_none()
+    return (await conn.execute(_LIVE_SESSION, {"wanted": session_id, "now_ms": now_ms})).one_or_none()
 
 
 async def learner_of_institution(conn, institution_id: int, login: str):

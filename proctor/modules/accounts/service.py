@@ -12,6 +12,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -41,7 +42,9 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_le
 _NOBODY = (
     "$argon2id$v=19$m=19456,t=2,p=1$WyPlQHvdsW30cDakBJlxog$12WIb/BIPRpCFDz9tgh9Rw+TO9i2/QMm8QT6wY+HAEo"
 )
-_HASHES_AT_ONCE = 4  # each needs 19 MiB
+# Four at once, each needs 19 MiB. All wait here and not at the loop's door: while it serves a rush, the threads that
+# hash must find the next one without it.
+_HASHING = ThreadPoolExecutor(4, thread_name_prefix="argon2")
 _SEEN_EVERY_MS = 300_000
 _STRANGERS_MAX = 20_000
 # A wrong password is answered no sooner: counting it in SQL takes a few milliseconds that a stranger's try does not,
@@ -113,7 +116,6 @@ class Accounts:
         self._tries = login_tries
         self._lock_ms = login_lock_ms
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
-        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
         # Tries at logins that nobody has: they are locked like the others, so a lock tells nothing.
         self._strangers: OrderedDict[str, Tries] = OrderedDict()
 
@@ -132,9 +134,9 @@ class Accounts:
         tries = Tries(row.failed_tries, row.locked_until_ms) if row else self._strangers.get(name or "", Tries(0, 0))
         if is_locked(tries, now_ms):
             raise Refused("locked", minutes=max(1, -(-(tries.locked_until_ms - now_ms) // 60_000)))
-        async with self._hashing:
-            stored = row.password_hash if row else _NOBODY
-            good = await asyncio.to_thread(_matches, stored, password[:PASSWORD_CHARS_MAX])
+        stored = row.password_hash if row else _NOBODY
+        loop = asyncio.get_running_loop()
+        good = await loop.run_in_executor(_HASHING, _matches, stored, password[:PASSWORD_CHARS_MAX])
         if row is None or not good:
             if row is not None:
                 await self._failed(row.id, row.institution_id, now_ms, address)
