@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from proctor.core.facts import CheckDecided, CheckIssued, CheckTried, CheckUndecided, Completed, Fact, Outcome
 from proctor.modules.accounts.tables import accounts
@@ -52,13 +52,21 @@ async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
         await conn.execute(insert(checks).values(**row))
 
 
+_FORGET = (
+    update(checks)
+    .where(
+        checks.c.learner_id.in_(bindparam("learners", expanding=True)),
+        checks.c.outcome == "pending",
+        checks.c.id.not_in(bindparam("known", expanding=True)),
+    )
+    .values(outcome="cancelled", detail="forgotten", decided_ms=bindparam("at_ms"))
+)
+
+
 async def forget_checks(conn, learner_ids: Sequence[int], known: Sequence[str], at_ms: int) -> None:
     """One check at a time: whatever is still pending but the `known` ones was forgotten with the store or the
     gateway that knew it."""
-    forgotten = update(checks).where(
-        checks.c.learner_id.in_(learner_ids), checks.c.outcome == "pending", checks.c.id.not_in(known)
-    )
-    await conn.execute(forgotten.values(outcome="cancelled", detail="forgotten", decided_ms=at_ms))
+    await conn.execute(_FORGET, {"learners": list(learner_ids), "known": list(known), "at_ms": at_ms})
 
 
 async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_ms: int) -> None:

@@ -74,7 +74,7 @@ class Openings:
         used = await _day_used(conn, days)
         reached = await _reached(conn, requests)
         consenting = await _consenting(conn, ids)
-        enrolled = await _some(conn, select(enrolments.c.learner_id).where(enrolments.c.learner_id.in_(ids)))
+        enrolled = set((await conn.execute(_ENROLLED, {"learners": ids})).scalars())
         answers: Answers = {}
         for one in taken:
             request, person = one.request, people[one.request.learner_id]
@@ -92,28 +92,38 @@ class Openings:
         return answers
 
 
-# Who, and for which lesson.
+# Who, and for which lesson. Every statement lives as long as the process: to make one and to find its text again
+# costs the library ten times what SQLite needs to answer it, and a small group of openings asks a dozen.
+
+_LEARNERS = bindparam("learners", type_=Key, expanding=True)
+_LESSONS = bindparam("lessons", type_=Key, expanding=True)
+
+_PEOPLE = (
+    select(
+        accounts.c.id, accounts.c.version, accounts.c.status, accounts.c.institution_id, institutions.c.zone,
+        institutions.c.policy,
+    )
+    .join(institutions, institutions.c.id == accounts.c.institution_id)
+    .where(accounts.c.id.in_(_LEARNERS))
+)  # fmt: skip
 
 
 async def _people(conn, requests: Sequence[OpenSeat]) -> dict[int, Any]:
     """Accounts as they are now, with their institution; a ticket only says how they were a minute ago."""
-    statement = (
-        select(
-            accounts.c.id, accounts.c.version, accounts.c.status, accounts.c.institution_id, institutions.c.zone,
-            institutions.c.policy,
-        )
-        .join(institutions, institutions.c.id == accounts.c.institution_id)
-        .where(accounts.c.id.in_([request.learner_id for request in requests]))
-    )  # fmt: skip
-    return {row.id: row for row in (await conn.execute(statement)).all()}
+    found = await conn.execute(_PEOPLE, {"learners": [request.learner_id for request in requests]})
+    return {row.id: row for row in found.all()}
+
+
+_LOGINS = select(
+    login_sessions.c.id, login_sessions.c.account_id, login_sessions.c.ended_ms, login_sessions.c.expires_ms
+).where(login_sessions.c.id.in_(bindparam("logins", expanding=True)))
 
 
 async def _logins(conn, requests: Sequence[OpenSeat]) -> dict[tuple[str, int], Any]:
     ids = [request.login_id for request in requests if request.login_id]
     if not ids:
         return {}
-    columns = login_sessions.c.id, login_sessions.c.account_id, login_sessions.c.ended_ms, login_sessions.c.expires_ms
-    rows = (await conn.execute(select(*columns).where(login_sessions.c.id.in_(ids)))).all()
+    rows = (await conn.execute(_LOGINS, {"logins": ids})).all()
     return {(row.id, row.account_id): row for row in rows}
 
 
@@ -124,27 +134,36 @@ class _Place(msgspec.Struct, frozen=True):
     mine: Any  # None: on no roster for it
 
 
+_WANTED = select(
+    lessons.c.id, lessons.c.course_id, lessons.c.duration_ms, lessons.c.filing_no, lessons.c.taken_down_ms
+).where(lessons.c.id.in_(_LESSONS))
+
+_ROSTERS = (
+    select(
+        rosters.c.learner_id, rosters.c.class_id, class_courses.c.course_id, classes.c.opens_ms,
+        classes.c.closes_ms, classes.c.policy,
+    )
+    .select_from(
+        rosters.join(class_courses, class_courses.c.class_id == rosters.c.class_id).join(
+            classes, classes.c.id == rosters.c.class_id
+        )
+    )
+    .where(
+        rosters.c.learner_id.in_(_LEARNERS),
+        class_courses.c.course_id.in_(bindparam("courses", type_=Key, expanding=True)),
+    )
+)  # fmt: skip
+
+
 async def _places(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, int], _Place]:
-    columns = lessons.c.id, lessons.c.course_id, lessons.c.duration_ms, lessons.c.filing_no, lessons.c.taken_down_ms
-    wanted = lessons.c.id.in_({request.lesson_id for request in requests})
-    found = {row.id: row for row in (await conn.execute(select(*columns).where(wanted))).all()}
-    mine = (
-        select(
-            rosters.c.learner_id, rosters.c.class_id, class_courses.c.course_id, classes.c.opens_ms,
-            classes.c.closes_ms, classes.c.policy,
-        )
-        .select_from(
-            rosters.join(class_courses, class_courses.c.class_id == rosters.c.class_id).join(
-                classes, classes.c.id == rosters.c.class_id
-            )
-        )
-        .where(
-            rosters.c.learner_id.in_([request.learner_id for request in requests]),
-            class_courses.c.course_id.in_({row.course_id for row in found.values()}),
-        )
-    )  # fmt: skip
+    wanted = {"lessons": list({request.lesson_id for request in requests})}
+    found = {row.id: row for row in (await conn.execute(_WANTED, wanted)).all()}
+    theirs = {
+        "learners": [request.learner_id for request in requests],
+        "courses": list({row.course_id for row in found.values()}),
+    }
     by_course: dict[tuple[int, int], list] = defaultdict(list)
-    for row in (await conn.execute(mine)).all():
+    for row in (await conn.execute(_ROSTERS, theirs)).all():
         by_course[row.learner_id, row.course_id].append(row)
     places = {}
     for request in requests:
@@ -237,14 +256,20 @@ async def _take(conn, requests: Sequence[OpenSeat], answers: Answers) -> list[_T
     return taken
 
 
-async def _locked(conn, requests: Sequence[OpenSeat]) -> dict[int, Any]:
-    columns = (
+_LOCK = (
+    select(
         seats.c.learner_id, seats.c.fence, seats.c.node, seats.c.state, seats.c.stored_stretch,
         seats.c.instruction_version,
-    )  # fmt: skip
-    wanted = seats.c.learner_id.in_([request.learner_id for request in requests])
-    statement = select(*columns).where(wanted).order_by(seats.c.learner_id).with_for_update()
-    return {row.learner_id: row for row in (await conn.execute(statement)).all()}
+    )
+    .where(seats.c.learner_id.in_(_LEARNERS))
+    .order_by(seats.c.learner_id)
+    .with_for_update()
+)  # fmt: skip
+
+
+async def _locked(conn, requests: Sequence[OpenSeat]) -> dict[int, Any]:
+    found = await conn.execute(_LOCK, {"learners": [request.learner_id for request in requests]})
+    return {row.learner_id: row for row in found.all()}
 
 
 def _unused(request: OpenSeat) -> dict:
@@ -333,44 +358,42 @@ def _resumed(one: _Taken, number: int, lesson_id: int, spans: Spans, day: str) -
 # What the session needs besides.
 
 
+_DAY_USED = (
+    select(ledger.c.learner_id, ledger.c.day, func.sum(ledger.c.to_ms - ledger.c.from_ms))
+    .where(ledger.c.learner_id.in_(_LEARNERS), ledger.c.day.in_(bindparam("days", expanding=True)))
+    .group_by(ledger.c.learner_id, ledger.c.day)
+)
+
+
 async def _day_used(conn, days: dict[int, str]) -> dict[tuple[int, str], int]:
     """Granted by learner and day. `days`: the local day of each learner."""
-    place = ledger.c.learner_id, ledger.c.day
-    statement = (
-        select(*place, func.sum(ledger.c.to_ms - ledger.c.from_ms))
-        .where(
-            ledger.c.learner_id.in_(list(days)),
-            ledger.c.day.in_(set(days.values())),
-        )
-        .group_by(*place)
-    )
-    return {(learner_id, day): int(ms) for learner_id, day, ms in (await conn.execute(statement)).all()}
+    found = await conn.execute(_DAY_USED, {"learners": list(days), "days": list(set(days.values()))})
+    return {(learner_id, day): int(ms) for learner_id, day, ms in found.all()}
+
+
+_REACHED = (
+    select(ledger.c.learner_id, ledger.c.lesson_id, func.max(ledger.c.to_ms))
+    .where(ledger.c.learner_id.in_(_LEARNERS), ledger.c.lesson_id.in_(_LESSONS))
+    .group_by(ledger.c.learner_id, ledger.c.lesson_id)
+)
 
 
 async def _reached(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, int], int]:
     """End of the furthest span ever granted, by learner and lesson: withheld and void ones were reached, too."""
-    place = ledger.c.learner_id, ledger.c.lesson_id
-    statement = (
-        select(*place, func.max(ledger.c.to_ms))
-        .where(
-            ledger.c.learner_id.in_([request.learner_id for request in requests]),
-            ledger.c.lesson_id.in_({request.lesson_id for request in requests}),
-        )
-        .group_by(*place)
-    )
-    return {(learner_id, lesson_id): ms for learner_id, lesson_id, ms in (await conn.execute(statement)).all()}
+    lessons_of = list({request.lesson_id for request in requests})
+    wanted = {"learners": [request.learner_id for request in requests], "lessons": lessons_of}
+    return {(learner_id, lesson_id): ms for learner_id, lesson_id, ms in (await conn.execute(_REACHED, wanted)).all()}
+
+
+_ENROLLED = select(enrolments.c.learner_id).where(enrolments.c.learner_id.in_(_LEARNERS))
+_CONSENTS = (
+    select(consents.c.learner_id, consents.c.choice)
+    .where(consents.c.learner_id.in_(_LEARNERS), consents.c.purpose == "face_check")
+    .order_by(consents.c.id)
+)
 
 
 async def _consenting(conn, ids: Sequence[int]) -> set[int]:
     """Append-only: the newest choice holds."""
-    statement = (
-        select(consents.c.learner_id, consents.c.choice)
-        .where(consents.c.learner_id.in_(ids), consents.c.purpose == "face_check")
-        .order_by(consents.c.id)
-    )
-    newest = {learner_id: choice for learner_id, choice in (await conn.execute(statement)).all()}
+    newest = {learner_id: choice for learner_id, choice in (await conn.execute(_CONSENTS, {"learners": ids})).all()}
     return {learner_id for learner_id, choice in newest.items() if choice == "given"}
-
-
-async def _some(conn, statement) -> set[int]:
-    return set((await conn.execute(statement)).scalars().all())
