@@ -74,7 +74,8 @@ def _ticket(request: web.Request, text: str) -> CheckTicket:
 
 async def _read(request: web.Request, bytes_max: int, frames_max: int, *, has_ticket: bool) -> Burst:
     """Stream the parts with bounds; a picture before any ticket is not even read."""
-    if not request.content_type.startswith("multipart/"):
+    # The header as it came: its boundary is new each time, and the library parses it as if it were a letter's.
+    if not request.headers.get("Content-Type", "").lower().startswith("multipart/"):
         raise Refused("upload_wrong")
     burst, total, parts = Burst(), 0, 0
     try:
