@@ -209,9 +209,12 @@ class Auditor:
         if told > watch.seq:
             self.fail("durable beats were accepted", f"learner {session.learner_id}: {told} of {watch.seq}")
         watch.durable = told
+        replaced_ms = book.replaced_ms(session.fence)
+        if all(at_ms < replaced_ms for at_ms in self.world.redis.lost_ms):
+            replaced_ms = -1
         for seq, granted, losses in watch.grants:
             if seq <= told:
-                book.durable.append(Chunk(session.lesson_id, granted, losses, watch))
+                book.durable.append(Chunk(session.lesson_id, granted, losses, watch, replaced_ms))
         watch.grants = [one for one in watch.grants if one[0] > told]
 
     def _facts(self, learner, facts) -> None:
@@ -310,6 +313,7 @@ class Auditor:
             if request.fence <= book.fence:
                 self.fail("a fence opens one seat", f"learner {request.learner_id}: {request.fence} again")
             book.fence = request.fence
+            book.opened.append((request.fence, self.world.loop.now_ms))
             self._settled(request.learner_id, book)
             self._durable_kept(request, book)
             self._compare(request.learner_id, book)
@@ -340,7 +344,7 @@ class Auditor:
             missing = chunk.mask & ~book.mask(chunk.lesson_id, Book.ALL)
             if not missing:
                 continue
-            if chunk.losses == self.world.redis.losses or not self._failed_as_well(request.learner_id, chunk):
+            if not (self._failed_as_well(request.learner_id, chunk) or self._untold(request.learner_id, chunk)):
                 chunk_of = chunk.watch.learner.session
                 self.world.trace("missing", chunk_of.fence, chunk_of.seq, chunk.watch.gateway.name)
                 self.fail("durable is never lost by one failure", f"learner {request.learner_id}: {text(missing)}")
@@ -353,11 +357,21 @@ class Auditor:
     def _failed_as_well(self, learner_id: int, chunk: Chunk) -> bool:
         """Redis forgot what the gateway knew: was there a second failure by which nobody could tell it any more?"""
         redis, process = self.world.redis, chunk.watch.gateway.process
+        if chunk.losses == redis.losses:
+            return False
         failed_ms = (
             process.thawed_ms, redis.inbox.unheard_ms.get(learner_id, -1), self.books[learner_id].broken_open_ms
         )  # fmt: skip
         silent = process.dead or process.frozen or max(failed_ms) >= redis.lost_ms[chunk.losses]
         return silent or self._waits_for_sql(chunk)
+
+    def _untold(self, learner_id: int, chunk: Chunk) -> bool:
+        """Two failures before it was told: a newer seat had been opened and the word of it never came, or late, or a
+        step of TIME had ended its lease and nobody knew whom to tell; and Redis forgot that newer fence afterwards,
+        so that it could only take the older one for the newest."""
+        redis, fence = self.world.redis, chunk.watch.learner.session.fence
+        silent = redis.inbox.untold_ms.get(learner_id, -1) >= chunk.replaced_ms
+        return chunk.replaced_ms >= 0 and (silent or (learner_id, fence) in redis.cut_short)
 
     @staticmethod
     def _waits_for_sql(chunk: Chunk) -> bool:

@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 
 @dataclass(slots=True)
 class Chunk:
-    """Milliseconds that a player was told to be durable. `losses`: how often Redis had forgotten when granted."""
+    """Milliseconds that a player was told to be durable. `losses`: how often Redis had forgotten when granted.
+    `replaced_ms`: when a newer seat had been opened that Redis then forgot, all before it was told; -1: none."""
 
     lesson_id: int
     mask: int
     losses: int
     watch: Watch
+    replaced_ms: int
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class Book:
     durable: list[Chunk] = field(default_factory=list)
     unstored_endings: set[str] = field(default_factory=set)  # checks of facts that came with an old fence
     fence: int = 0
+    opened: list[tuple[int, int]] = field(default_factory=list)  # fences and when their seats were opened
     worked: int = 0
     lost_ms: int = 0
     broken_open_ms: int = -1  # when a store last failed in the middle of an opening
@@ -98,6 +101,10 @@ class Book:
     open_check: str = ""  # asked, and not over as far as anybody said
     since_check: Earned = field(default_factory=Earned)
     passed_at_ms: int | None = None
+
+    def replaced_ms(self, fence: int) -> int:
+        """When the first seat newer than this one was opened; -1: none was."""
+        return next((at_ms for newer, at_ms in self.opened if newer > fence), -1)
 
     def reached(self, lesson_id: int, span, tolerance_ms: int) -> None:
         """Somebody plays on from where this learner has been already."""

@@ -43,7 +43,7 @@ class Raw:
 
         def answered(result) -> None:
             self.busy = False
-            if result is not None and result[0] == 200:
+            if result is not None and result[0] == 200 and not who.left:
                 self._dial({"t": "start", "v": 1, "ticket": result[1]})
 
         self.world.web.request(work, answered)

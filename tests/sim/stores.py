@@ -16,8 +16,9 @@ from proctor.adapters.memory import MemoryChecks, MemoryInbox, MemoryJobs, Memor
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
-from proctor.ports import HandoverAsked
+from proctor.ports import HandoverAsked, LeaseTaken
 from tests.sim.loop import MS, Loop, Process
+from tests.sim.losses import GAP_MS
 
 UNDO_MS = 4_000  # how far back a Redis may forget its writes
 
@@ -99,6 +100,8 @@ class Redis(Store):
         self.inbox = _Inbox(self)
         self.lost_ms: list[int] = []  # when it forgot
         self.judged: Callable[[Verdict], None] = lambda _verdict: None
+        self.renewed_ms: dict[int, int] = {}  # learner: true time of the newest renewal
+        self.cut_short: set[tuple[int, int]] = set()  # learner and fence of leases that a step of TIME ended
         self._undo: deque[tuple[int, Callable[[], None]]] = deque()
         self._make()
         self.nodes = MemoryNodes(self.time_ms)
@@ -115,6 +118,13 @@ class Redis(Store):
 
     def time_ms(self) -> int:
         return self.epoch_ms + self.loop.now_ms + self.step_ms
+
+    def look_at_life(self, learner_id: int) -> None:
+        """A lease that ran out before its time: whoever takes it now does not know of anybody to tell."""
+        row = self.leases.table.rows.get(learner_id)
+        young = self.loop.now_ms - self.renewed_ms.get(learner_id, -GAP_MS) < GAP_MS
+        if row is not None and row.holder is not None and row.expires_ms <= self.time_ms() and young:
+            self.cut_short.add((learner_id, row.fence))
 
     # Forgetting.
 
@@ -182,13 +192,17 @@ class _Inbox(MemoryInbox):
         super().__init__()
         self._redis = redis
         self.unheard_ms: dict[int, int] = {}  # learner: when somebody was last asked in vain, or late, to hand over
+        self.untold_ms: dict[int, int] = {}  # learner: when word of a newer seat last was lost, or late
 
     async def send(self, node, message) -> None:
         redis, (lost, doubled, late) = self._redis, self._redis.inbox_faults
         roll = redis.random.random()
         missed = redis.down or roll < lost
-        if isinstance(message, HandoverAsked) and (missed or roll > 1 - late):
-            self.unheard_ms[message.learner_id] = redis.loop.now_ms
+        if missed or roll > 1 - late:
+            if isinstance(message, HandoverAsked):
+                self.unheard_ms[message.learner_id] = redis.loop.now_ms
+            elif isinstance(message, LeaseTaken):
+                self.untold_ms[message.learner_id] = redis.loop.now_ms
         if missed:
             redis.count("inbox_lost")
             return
@@ -220,21 +234,27 @@ class RedisDoor:
     async def acquire(self, request):
         def deed():
             self.redis.remember_lease(request.learner_id)
+            self.redis.look_at_life(request.learner_id)
             return self.redis.leases.acquire(request)
 
         return await self.redis.call(deed)
 
     async def sync(self, items):
-        def deed():
+        async def deed():
             for item in items:
                 self.redis.remember_lease(item.learner_id)
-            return self.redis.leases.sync(items)
+            held, now_ms = await self.redis.leases.sync(items)
+            for item, mine in zip(items, held, strict=True):
+                if mine:
+                    self.redis.renewed_ms[item.learner_id] = self.redis.loop.now_ms
+            return held, now_ms
 
         return await self.redis.call(deed)
 
     async def release(self, learner_id, fence):
         def deed():
             self.redis.remember_lease(learner_id)
+            self.redis.renewed_ms.pop(learner_id, None)
             return self.redis.leases.release(learner_id, fence)
 
         return await self.redis.call(deed)
