@@ -123,7 +123,7 @@ async def apply_to_ledger(conn, learner_id: int, fact: Fact) -> set[RollupKey]:
 _SPANS = "SELECT ledger.learner_id, ledger.lesson_id, ledger.status, ledger.from_ms, ledger.to_ms "
 _OF_PAIRS_SQLITE = text(
     _SPANS + "FROM json_each(:pairs) AS pair CROSS JOIN ledger"
-    " ON ledger.learner_id = pair.value ->> 0 AND ledger.lesson_id = pair.value ->> 1"
+    " ON ledger.learner_id = json_extract(pair.value, '$[0]') AND ledger.lesson_id = json_extract(pair.value, '$[1]')"
 )
 _OF_PAIRS = text(
     _SPANS + "FROM unnest(CAST(:learners AS bigint[]), CAST(:lessons AS bigint[])) AS pair (learner_id, lesson_id)"
