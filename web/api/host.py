@@ -15,7 +15,7 @@ from proctor.modules.accounts import queries as accounts
 from proctor.modules.accounts.rules import normal_login
 from proctor.modules.audit.service import append_audit
 from web import context
-from web.api.lessons import media_base, playable, policy_for, read_json, ws_url
+from web.api.lessons import media_base, playable, read_json, startable, ws_url
 
 KEY_CHARS_MAX = 200
 
@@ -35,9 +35,8 @@ async def tickets(request: web.Request) -> web.StreamResponse:
         learner = await accounts.learner_of_institution(conn, institution.id, login) if login else None
     if learner is None:
         raise Refused("no_lesson")
-    lesson = await playable(request, institution.id, learner.id, wanted.lesson_id)
+    lesson, policy = await startable(request, institution.id, learner.id, wanted.lesson_id)
     now_ms = context.now_ms()
-    policy = await policy_for(request, lesson)
     minted = deps.tickets.mint_start(
         StartTicket(
             learner_id=learner.id, lesson_id=lesson.id, class_id=lesson.class_id,

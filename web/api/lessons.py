@@ -39,18 +39,31 @@ async def read_json(request: web.Request, kind: type):
         raise Refused("form_wrong") from None
 
 
-async def policy_for(request: web.Request, lesson: LessonRow) -> Policy:
-    """The class's rules: the gateway must know some of them before it may look into SQL."""
-    deps = context.deps(request)
-    packs = await deps.db.read_in_one(lambda conn: catalog.policy_packs(conn, lesson.class_id))
-    return policy_of(deps.settings.policy, *packs)
+async def startable(
+    request: web.Request, institution_id: int, learner_id: int, lesson_id: int
+) -> tuple[LessonRow, Policy]:
+    """A lesson that this learner may start now, with its class's rules: the gateway must know some of them before it
+    may look into SQL. Raises Refused: no_lesson, taken_down."""
+    now_ms, below = context.now_ms(), context.deps(request).settings.policy
+
+    async def work(conn) -> tuple[LessonRow, Policy]:
+        lesson = _playable(await catalog.lesson_of_learner(conn, institution_id, learner_id, lesson_id, now_ms))
+        return lesson, policy_of(below, *await catalog.policy_packs(conn, lesson.class_id))
+
+    return await context.deps(request).db.read_in_one(work)
 
 
 async def playable(request: web.Request, institution_id: int, learner_id: int, lesson_id: int) -> LessonRow:
     """A lesson that this learner may start now. Raises Refused: no_lesson, taken_down."""
-    found = await context.deps(request).db.read_in_one(
-        lambda conn: catalog.lesson_of_learner(conn, institution_id, learner_id, lesson_id, context.now_ms())
+    now_ms = context.now_ms()
+    return _playable(
+        await context.deps(request).db.read_in_one(
+            lambda conn: catalog.lesson_of_learner(conn, institution_id, learner_id, lesson_id, now_ms)
+        )
     )
+
+
+def _playable(found: LessonRow | None) -> LessonRow:
     if found is None:
         raise Refused("no_lesson")
     if not found.standing.playable:
@@ -76,8 +89,9 @@ async def ticket(request: web.Request) -> web.StreamResponse:
     """POST /api/v1/lessons/{id}/ticket {page_id} → {ticket, ws, media, poster}."""
     wanted = await read_json(request, TicketRequest)
     person, deps = context.signed(request), context.deps(request)
-    lesson = await playable(request, person.institution_id, person.account_id, context.path_id(request, "id"))
-    policy = await policy_for(request, lesson)
+    lesson, policy = await startable(
+        request, person.institution_id, person.account_id, context.path_id(request, "id")
+    )
     minted = deps.tickets.mint_start(
         StartTicket(
             learner_id=person.account_id, lesson_id=lesson.id, class_id=lesson.class_id,
