@@ -122,6 +122,7 @@ class Opener:
         if fence is None and not await self._leases.use_ticket(claim.ticket_id, claim.ticket_left_ms):
             return Closing(code=errors.CLOSE_TICKET, why="ticket_used")
         rival: Holder | None = None
+        forgotten = ""  # node that SQL names and Redis does not: it may not have heard that it was asked
         for attempt in range(STALE_TRIES):
             if link.gone:
                 return GIVEN_UP
@@ -136,7 +137,7 @@ class Opener:
                 await self._ask_whom_sql_names(claim, fence, acquired)
             seat = await self._open_seat(claim, fence is not None, acquired)
             if isinstance(seat, SeatOpened):
-                await self._tell(claim, rival, acquired)
+                await self._tell(claim, rival.node if rival else forgotten, acquired)
                 return Opened(opening=self._opening(claim, fence, acquired, seat, rival), seat=seat)
             if seat.why != "stale":
                 await self._leases.release(claim.learner_id, acquired.fence)
@@ -145,6 +146,7 @@ class Opener:
                 return GIVEN_UP
             # Redis forgot: lift its fence above the stored one and take a new one as the same page.
             await self._ask_forgotten(claim, seat)
+            forgotten = seat.node
             await self._leases.reseed(claim.learner_id, seat.stored_fence)
             log.warning("fence_reseeded", node=self._node)
         return Closing(code=errors.CLOSE_UNAVAILABLE, why="stale")
@@ -228,15 +230,15 @@ class Opener:
         code = errors.CLOSE_FIRST_KEEPS if answer.why == "kept" else errors.CLOSE_TAKEN_OVER
         return Closing(code=code, why=answer.why, device=kind, at_ms=answer.redis_ms)
 
-    async def _tell(self, claim: Claim, rival: Holder | None, acquired: Acquired) -> None:
+    async def _tell(self, claim: Claim, node: str, acquired: Acquired) -> None:
         """The other side learns at once; without this it learns at its next renewal."""
-        if rival is None:
+        if not node:
             return
         message = LeaseTaken(
             learner_id=claim.learner_id, fence=acquired.fence, device_kind=claim.device_kind,
             redis_ms=acquired.redis_ms,
         )  # fmt: skip
-        await self._inbox.send(rival.node, message)
+        await self._inbox.send(node, message)
 
 
 def welcome(session: Session, opened: Opened, push: wire.CheckPush | None, token: str) -> wire.Welcome:

@@ -199,6 +199,25 @@ async def test_a_holder_that_redis_forgot_hands_over_before_it_is_thrown_out() -
     assert newcomer.session.credit.covered == ((0, 10_000),)
 
 
+async def test_a_holder_that_redis_forgot_and_that_hears_nothing_is_told_that_its_seat_is_taken() -> None:
+    """Seed 8652: the word to hand over was lost, and an opening told only rivals that Redis knew. Redis forgot once
+    more, and the older seat was renewed for a beat that was told to be durable."""
+    house = House()
+    hub, link = house.hub("a"), Link()
+    learner = await hub.open(claim(ticket="t1"), START, link)
+    await hub.journal.flush()
+    house.leases.table.lose_everything()
+    opening = asyncio.create_task(house.hub("b").open(claim("phone", "t2"), START, Link()))
+    await asyncio.sleep(0.1)  # asked to hand over, and nobody heard it
+    stop = asyncio.Event()
+    reading = asyncio.create_task(read_inbox(hub, house.inbox, stop))
+    newcomer = await opening
+    await asyncio.sleep(0.01)
+    reading.cancel()
+    assert newcomer.session.fence > learner.session.fence
+    assert learner.over and link.code == 4400
+
+
 def asked_after(player: Player, ms: int) -> None:
     """A check falls due between two beats and is asked."""
     player.now_ms += ms
