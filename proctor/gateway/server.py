@@ -29,8 +29,9 @@ log = structlog.get_logger("gateway")
 BACKLOG = 4_096
 SCAN_S = 0.5
 HANDSHAKE_S = 5.0
-# An adapter, since the library makes a logger of its own for every socket of a plain one.
-PLAIN_LOG = logging.LoggerAdapter(logging.getLogger("gateway"), {})
+# An adapter, since the library makes a logger of its own for every socket of a plain one. Below its name, where
+# `logs` keeps it quiet: its lines carry addresses.
+PLAIN_LOG = logging.LoggerAdapter(logging.getLogger("picows.gateway"), {})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
