@@ -86,18 +86,10 @@ class SqlDatabase:
 
     def _run(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         if self._direct is None:
-            self._direct = create_engine(self.url.set(drivername="sqlite"), pool_size=1, hide_parameters=True)
-            event.listen(self._direct, "connect", _set_up_sqlite)
-            event.listen(self._direct, "begin", _begin_sqlite)
+            self._direct = plain_engine(self.url)
         turn = self._turns.taken(BUSY_MS) if self._turns is not None else nullcontext()
         with turn, self._direct.connect().execution_options(zx_begin="IMMEDIATE") as conn, conn.begin():
-            coroutine = work(_Direct(conn))
-            try:
-                coroutine.send(None)
-            except StopIteration as done:
-                return done.value
-            coroutine.close()
-            raise AssertionError("work in one transaction waited for something else than its connection")
+            return at_once(conn, work)
 
     @asynccontextmanager
     async def _transaction(self, mode: str) -> AsyncIterator[AsyncConnection]:
@@ -145,6 +137,25 @@ class SqlDatabase:
         await asyncio.to_thread(self._thread.shutdown)
         if self._direct is not None:
             self._direct.dispose()
+
+
+def plain_engine(url: URL) -> Engine:
+    """SQLite without the asynchronous driver, for one thread of its own."""
+    engine = create_engine(url.set(drivername="sqlite"), pool_size=1, hide_parameters=True)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def at_once(conn: Connection, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    """`work(conn)` to its end, here and now: it may await nothing but the connection."""
+    coroutine = work(_Direct(conn))
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise AssertionError("work in one transaction waited for something else than its connection")
 
 
 class _Direct:

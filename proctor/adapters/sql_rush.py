@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
-from proctor.adapters.sql_database import SqlDatabase, _begin_sqlite, _Direct, _set_up_sqlite, _translated
+from proctor.adapters.sql_database import SqlDatabase, _translated, at_once, plain_engine
 from proctor.errors import Unavailable
 
 T = TypeVar("T")
@@ -51,17 +50,9 @@ class SqlRush(SqlDatabase):
 
     def _read(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         if self._reading is None:
-            self._reading = create_engine(self.url.set(drivername="sqlite"), pool_size=1, hide_parameters=True)
-            event.listen(self._reading, "connect", _set_up_sqlite)
-            event.listen(self._reading, "begin", _begin_sqlite)
+            self._reading = plain_engine(self.url)
         with self._reading.connect() as conn, conn.begin():
-            coroutine = work(_Direct(conn))
-            try:
-                coroutine.send(None)
-            except StopIteration as done:
-                return done.value
-            coroutine.close()
-            raise AssertionError("a read in one piece waited for something else than its connection")
+            return at_once(conn, work)
 
     async def in_group(self, work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
         """`work(conn)` in a write transaction with those that wait at the same moment: a commit waits for the disk,
