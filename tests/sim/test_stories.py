@@ -289,10 +289,8 @@ def test_a_resume_earns_until_the_lesson_ended(reason: str, asked: int, until_ms
     assert again.session.why, "and nothing of what comes after"
 
 
-@pytest.mark.parametrize("action", ["accept", "restore"])
-def test_what_is_being_watched_again_stays_provisional_when_people_give_the_first_time_back(action: str) -> None:
-    """Seed 1954: the record kept the new stretch provisional and a missed check withheld it; the live session had
-    taken it for decided, and told the learner seven seconds that nobody had."""
+def watching_again() -> Player:
+    """A stretch was withheld by a missed check, and is being watched once more."""
     player = Player()
     player.play()
     player.beat()
@@ -303,6 +301,14 @@ def test_what_is_being_watched_again_stays_provisional_when_people_give_the_firs
     player.pos = 0
     player.play()
     player.beat()
+    return player
+
+
+@pytest.mark.parametrize("action", ["accept", "restore"])
+def test_what_is_being_watched_again_stays_provisional_when_people_give_the_first_time_back(action: str) -> None:
+    """Seed 1954: the record kept the new stretch provisional and a missed check withheld it; the live session had
+    taken it for decided, and told the learner seven seconds that nobody had."""
+    player = watching_again()
     given = Instruction(version=1, action=action, lesson_id=2, spans=((0, 10_000),))
     player.add(player.session.instruct(given, player.now_ms))
     player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
@@ -498,16 +504,7 @@ def test_a_hold_that_is_over_before_the_page_has_heard_of_it_costs_nothing() -> 
 def test_the_record_says_on_which_of_two_stretches_people_decided(action: str) -> None:
     """Seeds 12528 and 11773: a stretch was watched again when people voided the first one, and the live session let
     go of both; they gave it back before the new one was stored, and the session still withheld it with a check."""
-    player = Player()
-    player.play()
-    player.beat()
-    player.session.person.due, player.session.person.due_at_ms = CheckKind.RANDOM, player.now_ms
-    miss(player)
-    player.session.sheet(wire.Sheet(check="", state="open"), player.now_ms, player.dice())
-    player.pass_check()
-    player.pos = 0
-    player.play()
-    player.beat()
+    player = watching_again()
     given = Instruction(version=1, action=action, lesson_id=2, spans=((0, 10_000),))
     covered = () if action == "void" else ((0, 10_000),)
     player.add(player.session.instruct(given, player.now_ms, (covered, ())))
