@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bench import beats as beats_bench
-from bench import kitchen, report
+from bench import kitchen, procs, report
 from bench.beats import Run
 from bench.peers import measure
 
@@ -170,6 +170,13 @@ def certify(
     ] = False,
     scenarios: Annotated[str, typer.Option(help="Only these, comma separated: S1,S2 …")] = "",
     quick: Annotated[bool, typer.Option(help="S1-S5 at 10,000 learners (or --online), in under 2 minutes.")] = False,
+    workers: Annotated[int, typer.Option(help="S11, S15: face workers.", min=1, max=64)] = 2,
+    faces_online: Annotated[int, typer.Option(help="S11: learners online.", min=8)] = 20_000,
+    faces_ramp: Annotated[float, typer.Option(help="S11: seconds over which they come.", min=1)] = 1_200.0,
+    due: Annotated[int, typer.Option(help="S15: checks due in one second.", min=8)] = 5_000,
+    data: Annotated[
+        Path | None, typer.Option(help="S11, S15: folder of labelled pictures instead of those of packages.")
+    ] = None,
 ) -> None:
     """100,000 online and 1,000 at once: measured, judged, and written down so that a laboratory can run it again."""
     from bench import hosts
@@ -183,12 +190,45 @@ def certify(
     plan = Plan(
         online=min(online, 10_000) if quick else online, concurrent=concurrent, beat_s=beat,
         hold_s=min(hold, 20) if quick else hold, gateways=gateways, loads=loads, scenarios=wanted,
-        redis_url=redis_url, database_url=database_url, cluster=cluster,
+        redis_url=redis_url, database_url=database_url, cluster=cluster, workers=workers, faces_online=faces_online,
+        faces_ramp_s=faces_ramp, due=due, faces_data=str(data or ""),
     )  # fmt: skip
     with _progress() as progress:
         found = asyncio.run(command.run(plan, report_dir, progress))
     report.show(console, "Certification", found.rows)
     console.print(f"report    {paper.write(plan, found, report_dir)}", markup=False)
+    raise typer.Exit(report.exit_code(found.rows))
+
+
+@app.command()
+def faces(
+    data: Annotated[Path, typer.Option(help="Folder of labelled pictures: images/, pairs.csv, identities.")],
+    tries: Annotated[int, typer.Option(help="Tries of each attack and of each honest condition.", min=1)] = 150,
+    people: Annotated[int, typer.Option(help="Only so many people (0: all).", min=0)] = 0,
+    backends: Annotated[str, typer.Option(help="sface, sface opencv, dlib; the first one judges.")] = "sface",
+    parts: Annotated[str, typer.Option(help="accuracy, cost, trials.")] = "accuracy,cost,trials",
+    out: Out = None,
+) -> None:
+    """How well the judge knows people, refuses attacks and spares the honest, and what that costs."""
+    from bench.faces import command, paper
+
+    names = [name.strip() for name in backends.split(",")]
+    if unknown := [name for name in names if name not in command.ENGINES]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(command.ENGINES)}")
+    with _progress() as progress:
+        task = progress.add_task("faces")
+        try:
+            found = command.run(
+                data, tries, people, names, [one.strip() for one in parts.split(",")],
+                lambda words: progress.update(task, description=words, advance=1),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"{data}: {error}") from None
+    report.show(console, "Faces", found.rows)
+    kept = report.keep("faces", found.rows, found.raw, out)
+    page = kept.with_suffix(".html")
+    paper.write(page, found.rows, found.raw, procs.machine(), report.command(), procs.commit())
+    console.print(f"samples   {kept}\nreport    {page}", markup=False)
     raise typer.Exit(report.exit_code(found.rows))
 
 

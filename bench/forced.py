@@ -12,7 +12,8 @@ import asyncio
 import structlog
 
 from proctor import compose, logs
-from proctor.cli import run_until_stopped, settings_of
+from proctor.child import run_until_stopped
+from proctor.cli_base import settings_of
 from proctor.core import wire
 from proctor.errors import Unavailable
 from proctor.live.hub import Hub

@@ -26,6 +26,7 @@ from proctor.supervisor import Child, Supervisor
 READY_S = 30.0
 FIGURES_S = 5.0
 GATEWAY = ("-m", "proctor.cli", "gateway")
+FACES = ("-m", "proctor.cli", "faces")
 FORCED = ("-m", "bench.forced")
 
 
@@ -106,6 +107,12 @@ class House:
             self._doors = {row["pid"]: row["admin_port"] for row in await nodes.all() if row["pid"] in own}
         return self._doors
 
+    async def count(self, kind: str) -> int:
+        """Processes of a kind that have told the store of themselves."""
+        own = set(self.pids.values())
+        async with compose.nodes(self.settings) as nodes:
+            return sum(row["kind"] == kind and row["pid"] in own for row in await nodes.all())
+
     async def figures(self) -> dict[str, float]:
         """The gateways' metrics, added up."""
         found: dict[str, float] = {}
@@ -155,12 +162,13 @@ async def running(
     *,
     watched: bool = False,
     web: bool = False,
+    workers: int = 0,
     hosts: Hosts | None = None,
 ) -> AsyncIterator[House]:
     """Store and gateways, ready; the store only when no address of one is set. Raises StartFailed.
 
-    `watched`: whoever dies is started again, as `proctor up` does it. `web`: the pages and the API, too.
-    `hosts`: where the gateways run, one after the other, instead of here.
+    `watched`: whoever dies is started again, as `proctor up` does it. `web`: the pages and the API, too; `workers`:
+    so many face workers. `hosts`: where the gateways run, one after the other, instead of here.
     """
     boss = Supervisor()
     logs = settings.data_dir / "logs"
@@ -176,9 +184,13 @@ async def running(
             await _start(boss, f"gateway-{number + 1}", logs, there, [*enter, *supervisor.python(*command)])
         if web:
             await _start(boss, "web", logs, settings, supervisor.python("-m", "web"))
+        for number in range(workers):
+            await _start(boss, f"faces-{number + 1}", logs, settings, supervisor.python(*FACES))
 
         async def ready() -> bool:
-            return len(await house.doors()) == gateways and (not web or await _answers(settings.port))
+            if len(await house.doors()) < gateways or (web and not await _answers(settings.port)):
+                return False
+            return await house.count("faces") >= workers
 
         await boss.up(ready, READY_S)
         if watched:

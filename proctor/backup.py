@@ -1,15 +1,18 @@
 """Backup and restore of one installation: database, evidence and media in one file, keys in another.
 
-Whoever has the first file alone can read nobody's name or face: keep the two apart.
+Whoever has the first file alone can read nobody's name or face: keep the two apart. The learners' own keys are in the
+second one only. Keep of these only the newest: it opens every older first file, and no face that was erased since.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tarfile
 import tempfile
@@ -18,13 +21,17 @@ from pathlib import Path
 
 from proctor.adapters.sql_database import online_backup
 from proctor.errors import Refused
+from proctor.modules.privacy.tables import face_keys
 from proctor.settings import Settings
 
 FOLDERS = ("evidence", "media")
 FILES = ("demo.json", "demo-host-key.txt")
 # The local authority of --tls goes with the keys: phones that trust it need not install another after a restore.
 KEYS = ("secrets", "tls")
-FORMAT = 1
+# The learners' own keys travel with the keys, never with the database.
+FACE_KEYS = "face_keys"
+KEY_COLUMNS = tuple(column.name for column in face_keys.c)
+FORMAT = 2
 DATABASE = "database.sqlite3"
 DUMP = "database.dump"
 
@@ -62,6 +69,7 @@ def backup(settings: Settings, target: Path) -> tuple[Path, Path]:
             archive.addfile(info, io.BytesIO(text))
         sealed = Path(folder) / "keys"
         with tarfile.open(sealed, "w") as archive:
+            archive.add(Path(folder) / FACE_KEYS, FACE_KEYS)
             for name in KEYS:
                 if (data / name).is_dir():
                     archive.add(data / name, name)
@@ -76,10 +84,33 @@ def _dump(settings: Settings, folder: Path) -> Path:
     if settings.sqlalchemy_url.startswith("sqlite"):
         made = folder / DATABASE
         online_backup(settings.data_dir / "zhenxue.sqlite3", made)
+        (folder / FACE_KEYS).write_text(json.dumps(_taken_out(made)))
         return made
-    made = folder / DUMP
-    _pg("pg_dump", "--format=custom", f"--file={made}", f"--dbname={_libpq(settings.sqlalchemy_url)}")
+    made, place = folder / DUMP, f"--dbname={_libpq(settings.sqlalchemy_url)}"
+    _pg("pg_dump", "--format=custom", "--exclude-table-data=face_keys", f"--file={made}", place)
+    _pg("pg_dump", "--format=custom", "--data-only", "--table=face_keys", f"--file={folder / FACE_KEYS}", place)
     return made
+
+
+def _taken_out(path: Path) -> list[list]:
+    """The learners' keys of a copied database, which holds none afterwards, not even in its free pages."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        rows = conn.execute(f"SELECT {', '.join(KEY_COLUMNS)} FROM face_keys").fetchall()
+        conn.execute("PRAGMA secure_delete = ON")
+        conn.execute("DELETE FROM face_keys")
+        conn.execute("VACUUM")
+    return [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
+
+
+def _put_in(path: Path, source: Path) -> None:
+    place = KEY_COLUMNS.index("key_sealed")
+    rows = [
+        [bytes.fromhex(value) if at == place and value else value for at, value in enumerate(row)]
+        for row in json.loads(source.read_text())
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        marks = ", ".join("?" for _column in KEY_COLUMNS)
+        conn.executemany(f"INSERT INTO face_keys ({', '.join(KEY_COLUMNS)}) VALUES ({marks})", rows)
 
 
 def _libpq(url: str) -> str:
@@ -134,7 +165,12 @@ def restore(settings: Settings, source: Path, keys: Path | None) -> int:
             # Nothing is dropped first: a database that holds something is refused whole, not written over.
             _pg("pg_restore", "--single-transaction", "--no-owner", "--no-privileges",
                 f"--dbname={_libpq(settings.sqlalchemy_url)}", str(fresh / DUMP))  # fmt: skip
+            if (fresh / FACE_KEYS).exists():
+                _pg("pg_restore", "--single-transaction", "--data-only",
+                    f"--dbname={_libpq(settings.sqlalchemy_url)}", str(fresh / FACE_KEYS))  # fmt: skip
         else:
+            if (fresh / FACE_KEYS).exists():
+                _put_in(fresh / DATABASE, fresh / FACE_KEYS)
             shutil.move(fresh / DATABASE, data / "zhenxue.sqlite3")
         for name in (*FOLDERS, *FILES, *KEYS):
             if (fresh / name).exists():

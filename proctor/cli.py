@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -13,17 +11,16 @@ from typing import Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
 from rich.table import Table
 
-from proctor import logs
+from proctor import child, cli_keys, logs
+from proctor.cli_base import Data, DatabaseUrl, RedisUrl, console, errors, settings_of
 from proctor.errors import Refused, Sorry, Unavailable
-from proctor.settings import Settings, load
+from proctor.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="真学 Zhenxue: genuine study, second by second.",
                   pretty_exceptions_enable=False)  # fmt: skip
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+app.add_typer(cli_keys.app, name="keys")
 
 WORDS = {
     "backup_exists": "{path} exists already; choose another name",
@@ -35,17 +32,14 @@ WORDS = {
     "media_unreadable": "this file cannot be read as a video",
     "media_no_picture": "this file has no picture",
     "media_too_long": "this video is longer than six hours",
+    "no_sm4": "SM4 is not offered by the OpenSSL of this machine",
+    "no_such_key": "there is no master key of version {version}",
+    "key_in_use": "version {version} is the one in use",
+    "key_needed": "{count} fields are still sealed with version {version}: run `proctor keys rotate` first",
     "no_account": "there is no account with this login",
     "no_lesson": "there is no lesson with this number",
     "no_course": "there is no course with this number",
 }
-
-
-def settings_of(**given: Any) -> Settings:
-    try:
-        return load(**given)
-    except ValueError as error:
-        raise Sorry(str(error)) from None
 
 
 def main() -> int:
@@ -89,25 +83,6 @@ def instruct(settings: Settings, work: Callable[[Any, Any, int], Coroutine[Any, 
     uvloop.run(outer())
 
 
-def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run with an event that SIGTERM and SIGINT set."""
-
-    async def outer() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        # SIGHUP: the terminal was closed. Nobody is left to press Ctrl-C then.
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(name, stop.set)
-        await work(stop)
-
-    uvloop.run(outer())
-
-
-DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://user@host/name instead of SQLite.")]
-RedisUrl = Annotated[str | None, typer.Option(help="Redis or Valkey instead of the embedded one.")]
-Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Folder of database, keys, evidence, media.")]
-
-
 @app.command()
 def up(
     port: Annotated[int | None, typer.Option(help="Port of the web server.", min=1, max=65_535)] = None,
@@ -125,8 +100,8 @@ def up(
     workers: Annotated[int | None, typer.Option(help="Face workers.", min=0, max=64)] = None,
 ) -> None:
     """Start everything under one supervisor; Ctrl-C stops it."""
-    from proctor import running
-
+    with child.no_collector():
+        from proctor import running
     settings = settings_of(
         port=port, gateway_port=gateway_port, data=data, host=host, demo=demo, redis_url=redis_url,
         database_url=database_url, gateways=gateways, workers=workers,
@@ -137,27 +112,19 @@ def up(
     if len(files) not in (0, 2):
         raise Sorry("--tls takes a certificate and its key, or nothing for a local authority")
     logs.set_up("supervisor", "warning")
-    run_until_stopped(lambda stop: running.up(settings, stop, console, tls=tls, files=files))
+    child.run_until_stopped(lambda stop: running.up(settings, stop, console, tls=tls, files=files))
 
 
 @app.command()
 def gateway() -> None:
     """One gateway process (the supervisor starts these)."""
-    from proctor import compose
-
-    settings = settings_of()
-    logs.set_up("gateway", settings.log_level)
-    run_until_stopped(lambda stop: compose.gateway(settings, stop))
+    child.serve("gateway", settings_of())
 
 
 @app.command()
 def faces() -> None:
     """One face worker (the supervisor starts these)."""
-    from proctor import compose
-
-    settings = settings_of()
-    logs.set_up("faces", settings.log_level)
-    run_until_stopped(lambda stop: compose.faces(settings, stop))
+    child.serve("faces", settings_of())
 
 
 @app.command()

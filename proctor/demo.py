@@ -21,6 +21,8 @@ from proctor.adapters.sql_database import SqlDatabase
 from proctor.modules.accounts.service import create_account, hash_password
 from proctor.modules.accounts.tables import institutions
 from proctor.modules.catalog import service as catalog
+from proctor.modules.codeway.service import add_question
+from proctor.modules.identity.numbers import check_character
 from proctor.ports import Vault
 
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ COURSES = (
     ),
 )  # fmt: skip
 
+# Asked in checks by code; the right answer stands first. A lesson without any asks for its own title.
+QUESTIONS = {
+    "停电与验电": (
+        ("停电之后、检修之前，必须先做哪一步？", "验电", "合闸", "拆线", "清扫"),
+        ("验电器使用之前应当怎样确认它完好？", "在有电的设备上试验", "用手触摸", "看外壳颜色", "问同事"),
+    ),
+    "劳动合同与工时": (("用人单位最迟应在用工之日起多久内订立书面劳动合同？", "一个月", "三个月", "半年", "一年"),),
+}
+
 PEOPLE = (
     ("learner", "learner1", "陈小真", "learner; the first check takes the photo from your own camera"),
     ("learner", "learner2", "李小学", "learner; the same"),
@@ -70,12 +81,15 @@ PEOPLE = (
 )
 
 
-def number_of_nobody(index: int) -> str:
-    """An identity number with a birth date that is still to come: no living person has it."""
-    body = f"110101{2999}0101{index:03d}"
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    rest = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True)) % 11
-    return body + "10X98765432"[rest]
+def number_of_nobody(index: int, born: str = "19850312") -> str:
+    """An identity number of a region that does not exist (990000): no living person has it."""
+    body = f"990000{born}{index:03d}"
+    return body + check_character(body)
+
+
+def phone_of_nobody(index: int) -> str:
+    """A number that no carrier has given out (prefix 1400)."""
+    return f"1400000{index:04d}"
 
 
 async def fill(db: SqlDatabase, vault: Vault, data_dir: Path) -> list[Login]:
@@ -170,6 +184,7 @@ async def _store(
         account_id = await create_account(
             conn, vault, institution_id=institution_id, login=login, role=role, name=name,
             password_hash=hashed, id_number=number_of_nobody(index) if role == "learner" else None, now_ms=now_ms,
+            phone=phone_of_nobody(index + 1) if role == "learner" else None,
         )  # fmt: skip
         if role == "learner":
             learner_ids.append(account_id)
@@ -183,11 +198,15 @@ async def _store(
         course_ids.append(course_id)
         for position, (title, _seconds, filing) in enumerate(course.lessons, 1):
             name = next(names)
-            await catalog.add_lesson(
+            lesson_id = await catalog.add_lesson(
                 conn, course_id=course_id, position=position, title=title,
                 duration_ms=drawn[name].duration_ms, media=name, content_sha256=drawn[name].sha256,
                 filing_no=filing, now_ms=now_ms,
             )  # fmt: skip
+            for question, *choices in QUESTIONS.get(title, ()):
+                await add_question(
+                    conn, lesson_id=lesson_id, question=question, choices=choices, answer=0, now_ms=now_ms
+                )
     await catalog.add_class(
         conn, institution_id=institution_id, name="示范班 2026", opens_ms=now_ms - DAY_MS,
         closes_ms=now_ms + 365 * DAY_MS, course_ids=course_ids, learner_ids=learner_ids, now_ms=now_ms,

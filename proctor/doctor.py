@@ -11,11 +11,13 @@ import msgspec
 from proctor import compose
 from proctor.errors import Unavailable
 from proctor.faces.judge import Judge
+from proctor.live.turns import workers_wanted
 from proctor.modules.audit.service import verify
 from proctor.settings import Settings
 
 DISK_BYTES_MIN = 2_000_000_000
 FILES_MIN = 4_096
+DEAD_SHOWN = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -29,6 +31,8 @@ async def examine(settings: Settings) -> list[Finding]:
     found = [_python(), _files(), _disk(settings), _keys(settings), _models(settings)]
     found.append(await _sql(settings))
     found.append(await _redis(settings))
+    if found[-1].fine:
+        found.append(await _jobs(settings))
     return found
 
 
@@ -60,10 +64,10 @@ def _keys(settings: Settings) -> Finding:
 
 def _models(settings: Settings) -> Finding:
     try:
-        Judge.load(settings.match_accept, settings.match_grey, settings.face_backend)
+        judge = Judge.load(settings)
     except Unavailable as gone:
         return Finding(False, "face models", str(gone))
-    return Finding(True, "face models", "present and unaltered")
+    return Finding(True, "face models", f"{judge.model} in {judge.precision}, present and unaltered")
 
 
 async def _sql(settings: Settings) -> Finding:
@@ -83,3 +87,20 @@ async def _redis(settings: Settings) -> Finding:
     except Unavailable as gone:
         return Finding(False, "Redis", f"{gone} (the embedded one answers only while `proctor up` runs)")
     return Finding(True, "Redis", "answers")
+
+
+async def _jobs(settings: Settings) -> Finding:
+    """Bursts that no worker could judge cost nobody anything; they are a riddle that people should look at."""
+    try:
+        async with compose.jobs(settings) as jobs:
+            now, dead = await jobs.backlog(), await jobs.dead(DEAD_SHOWN)
+    except Unavailable as gone:
+        return Finding(False, "face jobs", str(gone))
+    words = f"{now.waiting} waiting, {now.workers} workers, {workers_wanted(now)} wanted"
+    if now.dead:
+        newest = ", ".join(sorted({one.why for one in dead}))
+        checks = ", ".join(one.job.check_id for one in dead if one.job is not None)
+        words += f"; {now.dead} could not be judged within a week ({newest}), the newest of checks {checks}"
+    elif now.waiting and not now.workers:
+        words += "; nobody judges them"
+    return Finding(not now.dead and bool(now.workers or not now.waiting), "face jobs", words)

@@ -129,10 +129,10 @@ async def _start(settings: Settings, boss: Supervisor, console: Console) -> list
                 console.print("Making the demonstration (lesson videos are drawn on this machine) …")
             logins = await demo.fill(db, compose.vault_of(settings), settings.data_dir)
     for number in range(settings.gateways):
-        await boss.start(child(f"gateway-{number + 1}", *supervisor.python("-m", "proctor.cli", "gateway")))
+        await boss.start(child(f"gateway-{number + 1}", *supervisor.python("-m", "proctor.child", "gateway")))
     await boss.start(child("web", *supervisor.python("-m", "web")))
     for number in range(settings.workers):
-        await boss.start(child(f"faces-{number + 1}", *supervisor.python("-m", "proctor.cli", "faces")))
+        await boss.start(child(f"faces-{number + 1}", *supervisor.python("-m", "proctor.child", "faces")))
     await boss.up(lambda: _is_ready(settings), READY_S)
     return logins
 
@@ -185,6 +185,8 @@ def _announce(settings: Settings, logins: list[demo.Login], console: Console, to
         for row in logins:
             table.add_row(row.login, row.password, row.note)
         console.print(table)
+        if not settings.messages_url:
+            console.print(f"  texts to phones land in   {settings.data_dir / 'outbox' / 'texts.log'}", markup=False)
     console.print("Ctrl-C stops everything.")
 
 

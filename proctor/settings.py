@@ -74,7 +74,7 @@ class Settings:
     hello_ms: int = _s(3_000, "How long a new socket may wait with its first frame.")
     sockets_max: int = _s(18_000, "Sockets of one gateway process.")
     accepts_per_second: int = _s(4_000, "New sockets of one gateway process per second.")
-    openings_max: int = _s(400, "Seats that one gateway opens at the same time; who comes beyond dials again.")
+    openings_max: int = _s(400, "Seats that one gateway opens at once, fewer while they are slow; others dial again.")
     sockets_per_address_max: int = _s(20_000, "Sockets of one gateway from one address (carriers share them).")
     idle_ms: int = _s(35_000, "A socket without any frame for so long is closed.")
     tick_ms: int = _s(200, "How often deadlines are scanned.")
@@ -87,14 +87,41 @@ class Settings:
     login_tries: int = _s(5, "Wrong passwords before an account is locked.")
     login_lock_ms: int = _s(600_000, "How long it is locked.")
 
+    # Keys.
+    cipher: str = _s("aes", "Of master keys that are made from now on: aes (AES-256-GCM) or sm4 (SM4-GCM).")
+    kms_command: str = _s(
+        "", "Wraps and unwraps keys (argument wrap or unwrap, stdin to stdout); empty: key files."
+    )
+
+    # Texts to phones.
+    messages_url: str = _s(
+        "", "Who delivers texts: https://… (signed webhook), smtp://host?from=a@b&to={phone}@gateway; empty: a file."
+    )
+    messages_key_file: str = _s("", "File with the shared key of the webhook, or the password of the mail server.")
+    privacy_contact: str = _s("", "Whom to ask about personal data (phone, address); shown with the consent.")
+    operator_institution: int = _s(1, "Id of the institution that files for all: who may enter a filing of faces.")
+    texts_per_hour: int = _s(60, "Texts to one learner.")
+    texts_per_minute: int = _s(3_000, "Texts of one institution.")
+
+    # Enrolment.
+    authority_url: str = _s("", "https://… of an identity authority (signed HTTP); empty: people approve photos.")
+    authority_key_file: str = _s("", "File with the shared key of the authority.")
+
     # Checks and evidence.
     upload_bytes_max: int = _s(2_000_000, "Largest upload of one burst, all frames together.")
     upload_frames_max: int = _s(8, "Frames in one burst.")
     verdict_ms: int = _s(10_000, "A burst not judged within this is our fault.")
-    jobs_max: int = _s(10_000, "Face jobs waiting; beyond it a burst is our fault at once.")
+    jobs_max: int = _s(20_000, "Face jobs waiting, of one institution half as many; beyond it a burst is our fault.")
+    workers_nice: int = _s(10, "By how much face workers stand back behind beats and pages (0 to 19).")
+    traces_max: int = _s(60, "Earlier bursts of a learner by whose traces a repeated capture is found.")
+    traces_days: int = _s(180, "Traces of captures are deleted after so many days at the latest.")
     evidence_keep_ms: int = _s(3_600_000, "Frames without a case are deleted after this at the latest.")
     evidence_case_days: int = _s(730, "Frames of a case are deleted after so many days at the latest.")
-    face_backend: str = _s("sface", "sface, or dlib (an extra; not for East-Asian populations).")
+    face_backend: str = _s("sface", "sface, own (see face_recipe), or dlib (an extra; not for East-Asian people).")
+    face_engine: str = _s("auto", "What runs the networks: openvino, opencv, or auto (openvino where it exists).")
+    face_precision: str = _s("auto", "f32, bf16, or auto (bf16 where the processor multiplies it in hardware).")
+    face_recipe: str = _s("", "JSON file of an ONNX embedder of your own (docs/identity.md).")
+    face_passive: str = _s("", "JSON file of a passive liveness net of your own, which may only raise a doubt.")
     match_accept: float = _s(0.45, "Mean cosine at or above which a burst passes.")
     match_grey: float = _s(0.36, "Mean cosine below which it is a mismatch; between: unclear.")
 
@@ -104,19 +131,26 @@ class Settings:
         assert self.frame_bytes_max <= 2_048, "a picows read buffer grows to the largest frame and stays"
         assert 0 < self.match_grey <= self.match_accept < 1
         assert self.journal_facts <= self.journal_facts_max
-        assert self.face_backend in ("sface", "dlib"), "face_backend is sface or dlib"
+        assert self.face_backend in ("sface", "own", "dlib"), "face_backend is sface, own or dlib"
+        assert self.face_engine in ("auto", "openvino", "opencv"), "face_engine is auto, openvino or opencv"
+        assert self.face_precision in ("auto", "bf16", "f32"), "face_precision is auto, bf16 or f32"
+        assert (self.face_backend == "own") == bool(self.face_recipe), "face_backend own needs face_recipe, no other"
+        assert self.cipher in ("aes", "sm4"), "cipher is aes or sm4"
         assert bool(self.tls_cert) == bool(self.tls_key), "a certificate needs its key"
         assert 1 <= self.port <= PORT_MAX, f"port: {self.port} is none of 1 to {PORT_MAX}"
         assert 0 <= self.gateway_port <= PORT_MAX, f"gateway_port: {self.gateway_port} is none of 1 to {PORT_MAX}"
         assert self.ws_port <= PORT_MAX, f"port {self.port} leaves none for the gateways: give --gateway-port"
         assert self.ws_port != self.port, "web and gateways need two ports: give another --gateway-port"
         assert self.log_bytes_max >= 10_000, "log_bytes_max: below 10,000 a log holds no story"
+        assert 0 <= self.workers_nice <= 19, "workers_nice: a process can only stand back, by 19 at the most"
         assert self.openings_max >= 1, "openings_max: without an opening nobody studies"
         assert self.gateways >= 1, "gateways: at least one is needed"
         less = [item.name for item in fields(self) if _is_number(item.default) and getattr(self, item.name) < 0]
         assert not less, f"{', '.join(less)}: a number below zero means nothing here"
         _check_address("redis_url", self.redis_url, REDIS_SCHEMES)
         _check_address("database_url", self.database_url, SQL_SCHEMES)
+        _check_texts(self.messages_url, self.messages_key_file)
+        _check_signed("authority_url", self.authority_url, self.authority_key_file)
         _check_networks(self.trusted_proxies)
         _check_policy(self.policy)
 
@@ -181,6 +215,25 @@ def _check_networks(text: str) -> None:
         raise AssertionError(f"trusted_proxies: {error}") from None
 
 
+def _check_texts(url: str, key_file: str) -> None:
+    """Codes travel in them: nobody on the way reads along, and a provider knows who asks."""
+    if not url:
+        return
+    _check_address("messages_url", url, ("https", "http", "smtp", "smtps"))
+    if url.startswith("http"):
+        _check_signed("messages_url", url, key_file)
+
+
+def _check_signed(name: str, url: str, key_file: str) -> None:
+    """Another system that we call with a signature."""
+    if not url:
+        return
+    _check_address(name, url, ("https", "http"))
+    near = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    assert near or url.startswith("https:"), f"{name}: outside this machine it needs https"
+    assert key_file, f"{name} needs a key file, which both sides sign with"
+
+
 def _check_policy(text: str) -> None:
     try:
         values = msgspec.json.decode(text or "{}", type=dict[str, object])
@@ -220,6 +273,4 @@ def _coerce(name: str, kind: type, raw: str) -> object:
 
 def environ(settings: Settings) -> dict[str, str]:
     """The settings as environment variables for a child process."""
-    return {
-        f"ZHENXUE_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(Settings)
-    }
+    return {f"ZHENXUE_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(Settings)}

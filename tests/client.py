@@ -105,6 +105,11 @@ class Person:
         async with self.http.post(push["upload"], data=form, headers={"X-Upload-Ticket": push["ticket"]}) as answer:
             return answer.status, await answer.json()
 
+    async def by_code(self, push: dict[str, Any], **body: Any) -> tuple[int, dict]:
+        """Answer a check by code: `send=True`, or `code` and `answer`. Returns status and body."""
+        async with self.http.post(push["upload"], json=body, headers={"X-Upload-Ticket": push["ticket"]}) as answer:
+            return answer.status, await answer.json()
+
 
 class Study:
     """One socket of one page, with what the server said so far."""
@@ -145,7 +150,7 @@ class Study:
         assert self.socket is not None
         await self.socket.send(json.dumps(frame))
 
-    async def hear(self, kind: str, seconds: float = 5.0) -> dict[str, Any]:
+    async def hear(self, kind: str, seconds: float = 15.0) -> dict[str, Any]:
         """The next frame of this kind; others before it are kept in `said`. A close raises ConnectionClosed."""
         assert self.socket is not None
         async with asyncio.timeout(seconds):
@@ -154,6 +159,10 @@ class Study:
                 if frame["t"] == kind:
                     return frame
                 self.said.append(frame)
+
+    async def asked(self) -> dict[str, Any]:
+        """The pending check: with the welcome, or as soon as the face workers have a turn for it."""
+        return self.welcome["check"] or (await self.hear("check"))["check"]
 
     async def until_closed(self, seconds: float = 5.0) -> tuple[int, str]:
         """Code and reason of the close; frames before it are kept in `said`."""

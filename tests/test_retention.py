@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from proctor import retention
 from proctor.adapters import migrations  # noqa: F401 - loading it reads files: before any loop runs
 from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.memory import MemoryFaceKeys
+from proctor.adapters.signer import Ed25519Signer
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.errors import Refused, Unavailable
 from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.clocks import DAY_MS, Times
 from proctor.modules.privacy.tables import evidence
-from tests.world import NOW_MS, build
+from proctor.retention import Sweeper
+from tests.world import NOW_MS, build, vault
 
 
 @pytest.fixture
@@ -23,10 +26,15 @@ def db(tmp_path: Path) -> SqlDatabase:
     return SqlDatabase(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
 
 
+def sweeper_of(db: SqlDatabase, files: FileEvidence) -> Sweeper:
+    times = Times(keep_ms=3_600_000, case_ms=730 * DAY_MS, trace_ms=180 * DAY_MS)
+    return Sweeper(db, files, vault(), Ed25519Signer(b"s" * 32), times)
+
+
 async def test_a_sweep_deletes_what_is_due_and_nothing_else(db: SqlDatabase, tmp_path: Path) -> None:
     await db.migrate()
     world = await build(db)
-    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    files = FileEvidence(tmp_path / "evidence", MemoryFaceKeys())
     ids = [await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner) for _n in range(3)]
     async with db.write() as conn:
         for number, one in enumerate(ids):
@@ -35,12 +43,13 @@ async def test_a_sweep_deletes_what_is_due_and_nothing_else(db: SqlDatabase, tmp
                 check_id="c", sha256="0" * 64, now_ms=NOW_MS, delete_after_ms=NOW_MS + 1_000 * number,
             )  # fmt: skip
         await conn.execute(update(evidence).where(evidence.c.id == ids[1]).values(held=True))
-    assert await retention.sweep(db, files, now_ms=NOW_MS + 1_000, case_days=730) == 1
+    sweeper = sweeper_of(db, files)
+    assert await sweeper.sweep(NOW_MS + 1_000) == 1
     with pytest.raises(Refused, match="evidence_gone"):
         await files.get(ids[0])
     assert [await files.get(one) for one in ids[1:]] == [b"face"] * 2
-    assert await retention.sweep(db, files, now_ms=NOW_MS + 2_000, case_days=730) == 1
-    assert await retention.sweep(db, files, now_ms=NOW_MS + 731 * 86_400_000, case_days=730) == 1
+    assert await sweeper_of(db, files).sweep(NOW_MS + 2_000) == 1
+    assert await sweeper_of(db, files).sweep(NOW_MS + 731 * 86_400_000) == 1
     async with db.read() as conn:
         left = select(evidence.c.id).where(evidence.c.deleted_ms.is_(None))
         assert (await conn.execute(left)).all() == []
@@ -52,7 +61,7 @@ async def due_picture(db: SqlDatabase, tmp_path: Path) -> tuple[FileEvidence, st
     """One picture whose time is over at NOW_MS: its store and its id."""
     await db.migrate()
     world = await build(db)
-    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
+    files = FileEvidence(tmp_path / "evidence", MemoryFaceKeys())
     one = await files.put(b"face", kind="burst", institution_id=1, learner_id=world.learner)
     async with db.write() as conn:
         await privacy.register_evidence(
@@ -69,17 +78,17 @@ async def test_a_picture_that_cannot_be_deleted_stays_in_the_register(db: SqlDat
     path.unlink()
     path.mkdir()  # a disk that refuses
     with pytest.raises(Unavailable, match="evidence"):
-        await retention.sweep(db, files, now_ms=NOW_MS, case_days=730)
+        await sweeper_of(db, files).sweep(NOW_MS)
     path.rmdir()
-    assert await retention.sweep(db, files, now_ms=NOW_MS, case_days=730) == 1
+    assert await sweeper_of(db, files).sweep(NOW_MS) == 1
     await db.close()
 
 
 async def test_the_loop_sweeps_at_once_and_ends_when_asked(db: SqlDatabase, tmp_path: Path) -> None:
     await db.migrate()
     stop = asyncio.Event()
-    files = FileEvidence(tmp_path / "evidence", b"e" * 32)
-    task = asyncio.create_task(retention.run(db, files, case_days=730, stop=stop))
+    files = FileEvidence(tmp_path / "evidence", MemoryFaceKeys())
+    task = asyncio.create_task(sweeper_of(db, files).run(stop))
     await asyncio.sleep(0.05)
     stop.set()
     await asyncio.wait_for(task, 2)
@@ -104,6 +113,6 @@ async def test_a_case_that_claims_a_picture_during_a_sweep_waits_for_its_end(db:
         await real(evidence_id)
 
     files.delete = slow  # type: ignore[method-assign]
-    await asyncio.gather(retention.sweep(db, files, now_ms=NOW_MS + 1, case_days=730), claim())
+    await asyncio.gather(sweeper_of(db, files).sweep(NOW_MS + 1), claim())
     assert claimed == [0]
     await db.close()

@@ -9,7 +9,7 @@ from functools import cache
 from sqlalchemy import select
 
 from proctor.adapters.sql_database import SqlDatabase
-from proctor.adapters.vault import AesVault
+from proctor.adapters.vault import RingVault
 from proctor.modules.accounts.service import create_account, hash_password
 from proctor.modules.catalog import service as catalog
 from proctor.modules.catalog.tables import classes
@@ -26,8 +26,8 @@ def password_hash() -> str:
     return hash_password(PASSWORD)
 
 
-def vault() -> AesVault:
-    return AesVault(b"k" * 32)
+def vault() -> RingVault:
+    return RingVault.of(b"k" * 32)
 
 
 @dataclass
@@ -47,7 +47,7 @@ class World:
 
 
 async def people(
-    db: SqlDatabase, institution: int, keys: AesVault, count: int, *, role: str = "learner", mark: str = ""
+    db: SqlDatabase, institution: int, keys: RingVault, count: int, *, role: str = "learner", mark: str = ""
 ) -> list[tuple[int, str]]:
     """More accounts with PASSWORD; learners join every class of the institution. Returns ids and logins."""
     made = []

@@ -56,6 +56,31 @@ WORDS: dict[str, tuple[int, str]] = {
     "no_frames": (400, _n("没有收到画面，请再拍一次。")),
     "too_many_frames": (413, _n("画面太多了。")),
     "no_consent": (403, _n("您没有同意人脸核验，所以没有接收任何画面。")),
+    "code_format": (422, _n("验证码是 6 位数字，请照短信填写。")),
+    "code_not_sent": (409, _n("请先获取验证码。没有用掉这一次机会。")),
+    "text_too_soon": (429, _n("刚刚发过一条短信，请等 %(seconds)s 秒再试。")),
+    "text_too_many": (429, _n("短信发得太多了，请用最近一条里的验证码。")),
+    "texts_busy": (503, _n("短信暂时发不出去，这不是您的问题，不影响学时，稍后会再请您核验。")),
+    "no_phone": (409, _n("您还没有登记手机号，这次核验已转给工作人员。请联系培训机构登记。")),
+    "id_number_wrong": (422, _n("身份证件号码不正确，请核对 18 位号码。")),
+    "phone_wrong": (422, _n("手机号不正确，请填写 11 位手机号。")),
+    "number_taken": (422, _n("这个证件号码已登记在本机构的另一个账号下，请先核对。")),
+    "no_learner": (404, _n("没有找到这位学员，或不属于您的机构。")),
+    "no_enrolment": (404, _n("没有找到这张照片，或它不属于您的机构。")),
+    "no_flag": (404, _n("没有找到这条提示，或它不属于您的机构。")),
+    "enrolment_moved": (409, _n("这张照片刚刚有变化：已处理、已替换或还在检测。请看下面的最新情况。")),
+    "guardian_first": (403, _n("未满 14 周岁，是否使用人脸由监护人决定。请先填写监护人同意。")),
+    "guardian_name": (422, _n("请填写监护人的真实姓名。")),
+    "guardian_phone": (422, _n("请填写监护人的 11 位手机号。")),
+    "guardian_relation": (422, _n("请选择监护人与学员的关系。")),
+    "guardian_agree": (422, _n("请监护人阅读并勾选同意。")),
+    "guardian_self": (422, _n("这是学员自己的手机号，请填写监护人的手机号。")),
+    "guardian_code_wrong": (422, _n("监护人的验证码不对，请核对后再输入。")),
+    "guardian_code_over": (410, _n("这个验证码已失效，请重新发送。")),
+    "no_statement": (409, _n("没有等待确认的监护人同意，请重新填写。")),
+    "minor_access": (403, _n("未成年学员的照片和电话须另一位工作人员批准后才能查看。")),
+    "same_person_asks": (403, _n("不能批准自己的申请，需要另一位工作人员。")),
+    "duty_time": (422, _n("期限须在今天之后，最长 %(days)s 天。")),
     "host_key": (401, _n("机构密钥不正确。")),
     "no_case": (404, _n("没有找到这个案件，或它不属于您的机构。")),
     "reason_short": (422, _n("请写明理由，至少 %(chars)s 个字。")),
@@ -88,7 +113,7 @@ def status_of(code: str) -> int:
 def words(request: web.Request, refused: Refused) -> str:
     """The sentence of a refusal in the reader's language."""
     sentence = WORDS.get(refused.code, WORDS["form_wrong"])[1]
-    return translator(request)(sentence) % {"minutes": "", "chars": "", **refused.detail}
+    return translator(request)(sentence) % {"minutes": "", "chars": "", "seconds": "", **refused.detail}
 
 
 def answer(request: web.Request, refused: Refused) -> web.Response:

@@ -39,6 +39,10 @@ _MEDIA_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,5}")
 _BLOCK = re.compile(r"^[ \t]*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n", re.M)
 _LINE = re.compile(r"^[ \t]*//.*\n", re.M)
+# A string ends on its own line, so what follows here up to the line's end cannot stand in one.
+_TAIL = re.compile(r"[ \t]+// [^'\"`\n]*$", re.M)
+_CAST = re.compile(r"/\*\* @type \{[^\n]*?\*/ ?")
+_INDENT = re.compile(r"^[ \t]+", re.M)
 _TEXT_BYTES_MAX = 1_000_000
 _FOLDER_LIFE_S = 30.0
 
@@ -90,13 +94,13 @@ def _packed(cache: dict[Path, Packed], file: Path) -> Packed | None:
 
 
 def without_comments(script: str) -> str:
-    """A module without its comment lines: people read the source, phones pay for every byte.
+    """A module without its comments, types and indents: people read the source, phones pay for every byte.
 
-    Line breaks stay, so that an error names the right line. Comments behind code stay as well: telling them from
-    strings needs a parser.
+    Line breaks stay, so that an error names the right line. A comment with a quote in it stays behind its code:
+    telling it from a string needs a parser. No template of the player spans lines (its size test holds that).
     """
     script = _BLOCK.sub(lambda found: "\n" * found.group().count("\n"), script)
-    return _LINE.sub("\n", script)
+    return _INDENT.sub("", _CAST.sub("", _TAIL.sub("", _LINE.sub("\n", script))))
 
 
 def _body(

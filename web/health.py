@@ -10,7 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from proctor.admin import exposition
 from proctor.errors import Unavailable
+from proctor.live.turns import workers_wanted
+from proctor.modules.privacy.counting import level_of, stored_persons
 from web import context
 
 NODE_TIMEOUT_S = 2.0
@@ -52,7 +55,39 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         texts = await asyncio.gather(*(_scrape(client, port) for port in ports))
     body = summed([found for found in texts if found])
     body += f"# TYPE zhenxue_nodes gauge\nzhenxue_nodes {len(nodes)}\n"
+    body += await _face_jobs(request)
+    body += await _stored_faces(request)
     return web.Response(body=body.encode(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _face_jobs(request: web.Request) -> str:
+    """The queue of bursts, and how many workers it asks for."""
+    try:
+        found = await context.deps(request).jobs.backlog()
+    except Unavailable:
+        return ""
+    gauges = {
+        "zhenxue_jobs_waiting": found.waiting, "zhenxue_jobs_judging": found.judging,
+        "zhenxue_jobs_oldest_seconds": found.oldest_ms / 1_000, "zhenxue_jobs_institutions": found.institutions,
+        "zhenxue_jobs_dead": found.dead, "zhenxue_jobs_per_second": found.per_second,
+        "zhenxue_workers": found.workers, "zhenxue_workers_wanted": workers_wanted(found),
+        "zhenxue_burst_seconds": found.burst_ms / 1_000, "zhenxue_checks_due": found.due,
+    }  # fmt: skip
+    return exposition({**gauges, "zhenxue_jobs_queued_total": found.queued})
+
+
+async def _stored_faces(request: web.Request) -> str:
+    """Persons with stored faces, of each institution, and the highest level of warning that all together reach."""
+    try:
+        async with context.deps(request).db.read() as conn:
+            stored = await stored_persons(conn)
+    except Unavailable:
+        return ""  # no number is better than a wrong one
+    lines = ["# TYPE zhenxue_stored_faces gauge"]
+    lines += [f'zhenxue_stored_faces{{institution="{one}"}} {count}' for one, count in sorted(stored.items())]
+    level = level_of(sum(stored.values()))
+    lines += ["# TYPE zhenxue_stored_faces_level gauge", f"zhenxue_stored_faces_level {level}"]
+    return "\n".join(lines) + "\n"
 
 
 async def _scrape(client: ClientSession, port: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +12,11 @@ import msgspec
 from rich.progress import Progress
 
 from bench import house
-from bench.certify import faults, learners, past, rush, site, stage, steady, stores
-from bench.certify.plan import Plan
+from bench.certify import checks, enrolled, faults, learners, past, rush, site, stage, steady, stores
+from bench.certify.album import Album
+from bench.certify.album import write as write_album
+from bench.certify.orders import Shown
+from bench.certify.plan import FACES, Plan
 from bench.certify.stage import Findings
 from bench.world import World
 from proctor.settings import Settings
@@ -27,8 +32,10 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
     raw = folder / "raw"
     shutil.rmtree(raw, ignore_errors=True)
     raw.mkdir(parents=True)
-    if set(plan.scenarios) - {"S14"}:
+    if set(plan.scenarios) - {"S14", *FACES}:
         await _here(plan, findings, raw, progress)
+    if set(plan.scenarios) & set(FACES):
+        await _faces(plan, findings, raw, progress)
     if "S14" in plan.scenarios:
         await _apart(plan, findings, raw, progress)
     return findings
@@ -43,6 +50,50 @@ async def _here(plan: Plan, findings: Findings, raw: Path, progress: Progress) -
         await _steady(plan, settings, world, findings, raw, progress)
         await _faults(plan, settings, world, findings, raw, progress)
         await _rush(plan, settings, world, findings, raw, progress)
+
+
+async def _faces(plan: Plan, findings: Findings, raw: Path, progress: Progress) -> None:
+    """S11 and S15, each with learners and stores of its own: the rules are the default ones, and faces are known."""
+    from bench.certify import posing  # networks and the packages of pictures: for these two only
+
+    bar = progress.add_task("sittings before a camera", total=None)
+    pictures = raw.parent / "pictures.msgpack"
+    album = await asyncio.to_thread(posing.kept, Settings(), Path(plan.faces_data) if plan.faces_data else None)
+    write_album(album, pictures)
+    progress.remove_task(bar)
+    sittings = sum(len(one.takes) for one in album.people)
+    findings.notes.append(f"核验照片：{len(album.people)} 人，{sittings} 次拍摄 (sittings)")
+    try:
+        for name in (name for name in FACES if name in plan.scenarios):
+            await _faces_of(name, plan, album, pictures, findings, raw, progress)
+    finally:
+        pictures.unlink()
+
+
+async def _faces_of(
+    name: str, plan: Plan, album: Album, pictures: Path, findings: Findings, raw: Path, progress: Progress
+) -> None:
+    online = plan.faces_online if name == "S11" else plan.due + checks.idle_of(plan.due)
+    plan = msgspec.structs.replace(plan, online=online)
+    few = checks.gateways_for(plan)
+    plan = msgspec.structs.replace(plan, gateways=few, loads=few)
+    async with house.folder() as data:
+        settings = replace(site.settings_for(plan, data), policy=json.dumps(plan.faces_policy()))
+        bar = progress.add_task(f"preparing {online:,} learners", total=None)
+        world = await learners.fill(settings, online)
+        await enrolled.enrol(settings, world, album)
+        if name == "S15":
+            await enrolled.nearly_due(settings, world, checks.LEFT_MS)
+        progress.remove_task(bar)
+        shown = Shown(
+            album=str(pictures), web_port=settings.port, rest=name == "S15",
+            due_ms=checks.LEFT_MS if name == "S15" else 0,
+        )  # fmt: skip
+        async with stage.opened(
+            plan, settings, world, "faces" if name == "S11" else "due", findings, raw, progress, web=True,
+            workers=plan.workers, shown=shown,
+        ) as full:  # fmt: skip
+            await (checks.online if name == "S11" else checks.at_once)(full, findings)
 
 
 async def _apart(plan: Plan, findings: Findings, raw: Path, progress: Progress) -> None:

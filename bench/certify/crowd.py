@@ -20,6 +20,7 @@ from heapq import heappop, heappush
 import msgspec
 
 from bench.certify import desk, orders
+from bench.certify.camera import CHECK, REST, Camera
 from bench.certify.orders import CrowdPlan
 from bench.certify.press import mint
 from bench.certify.student import (
@@ -77,6 +78,7 @@ class Crowd:
         self.live = self.finished = 0
         self.resumed_s = 0.0
         self.forsaken: list[socket.socket] = []  # left open, and read no more
+        self.camera = Camera(self)
         self.ticket_no = 0
         self.order = ""
         self.heard = b""
@@ -131,8 +133,12 @@ class Crowd:
         tick.opening.add(int((now_s - student.dialled_s) * 1_000_000))
         if not frame.earns:
             tick.errors["welcome does not earn"] += 1
-        self.write(student, student.welcome(frame, now_s), now_s)
+        # Who has been asked before plays on; who has only been welcomed waits for the order.
+        standing = CHECK if frame.check else REST if self.camera.rest and student.due_s == 0 else ""
+        self.write(student, student.welcome(frame, now_s, standing), now_s)
         tick.sent += 1
+        if frame.check:
+            self.camera.asked(student, frame.check, now_s)
         first_s = now_s + frame.first_beat_ms / 1_000
         student.slot = round((first_s - self.start_s) / SLOT_S) % self.slots
         self.wheel[student.slot].append(student)
@@ -181,6 +187,8 @@ class Crowd:
 
     def told(self, student: Student, kind: bytes, payload: bytes, now_s: float) -> None:
         """Rarer words: playback must stand or may go on, another device asks, the seat is lost."""
+        if self.camera.told(student, kind, payload, now_s):
+            return
         if kind == b"hol":
             if b'"over":true' not in payload:
                 self.halt(student, "hold", now_s)
@@ -215,7 +223,8 @@ class Crowd:
         elif student.halted == "durable" and now_s - student.durable_at_s < PAUSE_S:
             self.write(student, student.go_on(now_s), now_s)
             self.tally.at(now_s).sent += 1
-        elif student.playing and not frame.counting:
+        elif student.playing and not frame.counting and frame.seq >= student.play_seq and frame.why != "check_open":
+            # A check that is asked bars at once, and its push may come after this ack: no error.
             tick.errors[f"not counted: {frame.why}"] += 1
 
     def move(self, count: int, now_s: float) -> None:
@@ -266,6 +275,7 @@ class Crowd:
             self.write(student, student.beat("beat", due_s, now_s), now_s)
             tick.sent += 1
             tick.lateness.add(int((now_s - due_s) * 1_000_000))
+            self.camera.beaten(student, now_s)
             if student.seq - student.durable_seq > BEHIND_BEATS and student.playing:
                 self.ticket_no += 1
                 heappush(self.stale, (student.durable_at_s + NUDGE_S, self.ticket_no, student))
@@ -285,6 +295,7 @@ class Crowd:
 
     def look(self, now_s: float) -> None:
         """Everything that is due besides beats."""
+        self.camera.look(now_s)
         # A ramp is offered at a pace; whoever lost a line dials again when its own back-off says so, as players do.
         while self.redial and self.redial[0][0] <= now_s:
             student = heappop(self.redial)[2]
@@ -358,7 +369,9 @@ class Crowd:
             for fd, what in self.poll.poll(continue_s, EVENTS_MAX):
                 student = self.by_fd.get(fd)
                 if student is None:
-                    if fd == STDIN and not self.hear(time.perf_counter()):
+                    if fd != STDIN:
+                        self.camera.ready(fd, time.perf_counter())
+                    elif not self.hear(time.perf_counter()):
                         return
                     continue
                 at_s = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.certify.orders import Order, Word
@@ -30,8 +31,12 @@ def obey(crowd: Crowd, order: Order, now_s: float) -> None:
         crowd.say(now_s, "move")
     elif order.do == "finish":
         crowd.finishing.extend((now_s + number / order.rate, one) for number, one in enumerate(crowd.students))
+    elif order.do == "due":
+        crowd.camera.due(order.count, order.rate, now_s)
     else:
         tell(crowd, order.path)
+        if crowd.plan.shown:
+            crowd.camera.tell(Path(order.path.replace("-learners", "-checks")))
         crowd.say(now_s, "tell")
 
 
@@ -56,5 +61,6 @@ def word(crowd: Crowd, now_s: float, done: str) -> Word:
         seconds=crowd.tally.hand_over(now_s, everything=done == "tell"), live=crowd.live,
         waiting=crowd.dialing + len(crowd.redial), over=sum(one.state == OVER for one in crowd.students),
         halted=sum(bool(one.halted) and one.state == LIVE for one in crowd.students), finished=crowd.finished,
+        asked=len(crowd.camera.checks), unanswered=len(crowd.camera.open),
         cpu_s=time.process_time(), resumed_s=crowd.resumed_s, done=done,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.certify import orders
-from bench.certify.orders import CrowdPlan, Order, Word
+from bench.certify.orders import CrowdPlan, Order, Shown, Word
 from bench.certify.plan import Plan, shares
 from bench.certify.seconds import Seconds
 from bench.hosts import Hosts
@@ -23,7 +23,7 @@ ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave 
 WORD_S = 1.0  # how often a load process speaks
 READY_MOST_S = 30.0
 LOAD_FIRST, SECOND_FIRST = 11, 201  # last parts of the source addresses
-DIALING_MAX = 30  # of one process at once: a school comes as fast as it is let in, and nobody waits in vain
+DIALING_MAX = 100  # of one process at once: what a house serves within the three seconds that a page waits
 WORD_BYTES_MAX = 2**24
 
 
@@ -69,6 +69,14 @@ class Crowds:
         return sum(one.word.halted for one in self.lines)
 
     @property
+    def asked(self) -> int:
+        return sum(one.word.asked for one in self.lines)
+
+    @property
+    def unanswered(self) -> int:
+        return sum(one.word.unanswered for one in self.lines)
+
+    @property
     def cpu_s(self) -> float:
         return sum(one.word.cpu_s for one in self.lines)
 
@@ -102,6 +110,10 @@ class Crowds:
         await self.order("dial", counts=[len(part) for part in shares(count, len(self.lines))], rate=rate)
         return await self.done("dial", seconds)
 
+    async def due(self, count: int, rate: float) -> None:
+        """A check of so many more of those who rest is about to fall due."""
+        await self.order("due", counts=[len(part) for part in shares(count, len(self.lines))], rate=rate)
+
     async def read(self, one: Lines) -> None:
         assert one.process.stdout is not None
         with (self._raw / f"{one.name}.jsonl").open("ab") as kept:
@@ -125,8 +137,9 @@ def addresses(hosts: Hosts | None) -> Sequence[str]:
 
 @asynccontextmanager
 async def crowds(
-    plan: Plan, settings: Settings, world: World, raw: Path, *, second: bool = False, hosts: Sequence[str] = HERE
-) -> AsyncIterator[Crowds]:
+    plan: Plan, settings: Settings, world: World, raw: Path, *, second: bool = False, hosts: Sequence[str] = HERE,
+    shown: Shown | None = None,
+) -> AsyncIterator[Crowds]:  # fmt: skip
     """Load processes that have their plan and wait for orders. They dial `hosts` from addresses of that network.
 
     `second`: one process of phones for the first `concurrent` learners, who all come at the same moment.
@@ -152,6 +165,7 @@ async def crowds(
                 high=part.stop, first=world.first, institution=world.institution, class_id=world.class_id,
                 lessons=list(world.lessons), beat_s=plan.beat_s, seed=number, page=page,
                 device="phone" if second else "pc", dialing_max=len(part) if second else DIALING_MAX,
+                shown=shown,
             )))  # fmt: skip
         if not await made.done("ready", READY_MOST_S):
             raise RuntimeError("a load process did not start")

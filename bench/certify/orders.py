@@ -9,6 +9,15 @@ import msgspec
 SECOND_KEPT_S = 1.5  # a second is told when its late answers are mostly in
 
 
+class Shown(msgspec.Struct, kw_only=True):
+    """What learners do about checks."""
+
+    album: str  # file of the pictures that they show
+    web_port: int
+    rest: bool = False  # playback stands until a check is ordered to fall due
+    due_ms: int = 0  # of playback by which it is
+
+
 class CrowdPlan(msgspec.Struct, kw_only=True):
     """The first line to a load process. `key`: of the installation's tickets, for they are minted as one dials."""
 
@@ -27,16 +36,18 @@ class CrowdPlan(msgspec.Struct, kw_only=True):
     page: str  # end of all page ids: a page keeps its own over all its dials
     device: str  # kind of device: pc or phone
     dialing_max: int  # of this process at once
+    shown: Shown | None = None
 
 
 class Order(msgspec.Struct, kw_only=True):
     """dial: so many more, at this rate. mark: forget who lost a socket. fidget: everybody pauses and plays on.
 
     move: so many whose playback stands dial elsewhere, and their old sockets stay open without a word.
-    finish: closing beats at this rate. tell: one line a learner into `path`.
+    due: so many who rest play on at this rate, until a check is due.
+    finish: closing beats at this rate. tell: one line a learner into `path`, one a check beside it.
     """
 
-    do: Literal["dial", "mark", "fidget", "move", "finish", "tell"]
+    do: Literal["dial", "mark", "fidget", "move", "due", "finish", "tell"]
     count: int = 0
     rate: float = 0.0
     path: str = ""
@@ -66,6 +77,8 @@ class Word(msgspec.Struct, kw_only=True):
     over: int = 0
     finished: int = 0
     halted: int = 0  # playback stands because of the server
+    asked: int = 0  # checks so far
+    unanswered: int = 0  # of them without a last word yet
     cpu_s: float = 0.0
     resumed_s: float = 0.0  # when the newest reconnect was welcomed
     done: str = ""  # the order that is carried out

@@ -88,10 +88,10 @@ def settings_for(plan: Plan, folder: Path) -> Settings:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, gateways: int, *, web: bool = False, hosts: Hosts | None = None
+    settings: Settings, gateways: int, *, web: bool = False, workers: int = 0, hosts: Hosts | None = None
 ) -> AsyncIterator[Site]:
-    """Store, gateways and perhaps the web, ready, and started again when they die. Raises StartFailed."""
-    async with house.running(settings, gateways, watched=True, web=web, hosts=hosts) as run:
+    """Store, gateways, perhaps web and face workers, ready, and started again when they die. Raises StartFailed."""
+    async with house.running(settings, gateways, watched=True, web=web, workers=workers, hosts=hosts) as run:
         yield Site(run, settings, await _valkeys(settings), await _postmaster(settings))
 
 

@@ -15,6 +15,7 @@ from rich.progress import Progress, TaskID
 from bench.certify import drive, site
 from bench.certify.drive import Crowds
 from bench.certify.meter import Cost, Meter, Reading
+from bench.certify.orders import Shown
 from bench.certify.plan import Plan
 from bench.certify.seconds import Seconds
 from bench.certify.site import Site
@@ -98,14 +99,14 @@ class Stage:
 @asynccontextmanager
 async def opened(
     plan: Plan, settings: Settings, world: World, name: str, findings: Findings, raw: Path, progress: Progress,
-    *, web: bool = False, hosts: Hosts | None = None,
+    *, web: bool = False, hosts: Hosts | None = None, workers: int = 0, shown: Shown | None = None,
 ) -> AsyncIterator[Stage]:  # fmt: skip
     """Fresh processes of the product and of the load, watched until the end."""
     task = progress.add_task(f"{name}: starting", total=plan.online)
     folder = raw / name
     async with (
-        site.running(settings, plan.gateways, web=web, hosts=hosts) as live,
-        drive.crowds(plan, settings, world, folder, hosts=drive.addresses(hosts)) as crowds,
+        site.running(settings, plan.gateways, web=web, workers=workers, hosts=hosts) as live,
+        drive.crowds(plan, settings, world, folder, hosts=drive.addresses(hosts), shown=shown) as crowds,
     ):
         part = Part(name=name, seconds=crowds.seconds, began_s=time.perf_counter())
         findings.parts.append(part)

@@ -34,6 +34,19 @@ class Ack(msgspec.Struct, tag_field="t", tag="ack", gc=False):
     short_ms: int = 0
 
 
+class CheckPush(msgspec.Struct, gc=False):
+    """What a student needs of a check that is asked."""
+
+    id: str
+    kind: str
+    way: str
+    left_ms: int
+    ticket: str
+    upload: str
+    actions: list[str] = []
+    judging: bool = False
+
+
 class Welcome(msgspec.Struct, tag_field="t", tag="welcome", gc=False):
     fence: int
     nonce: str
@@ -42,6 +55,7 @@ class Welcome(msgspec.Struct, tag_field="t", tag="welcome", gc=False):
     total_ms: int
     first_beat_ms: int
     earns: bool
+    check: CheckPush | None = None
 
 
 read_ack = msgspec.json.Decoder(Ack).decode
@@ -55,7 +69,7 @@ class Student:
         "number", "state", "sock", "reader", "seq", "acked", "nonce", "pos", "from_ms", "at_s", "playing",
         "told", "durable_seq", "durable_ms", "start_ms", "began_s", "heard_s", "total_ms", "short_ms", "token",
         "fence", "resumed_ms", "moved", "lost_s", "attempts", "dialled_s", "slot", "broken_ms", "closing", "resumes",
-        "halted", "durable_at_s", "taken_s", "place",
+        "halted", "durable_at_s", "taken_s", "place", "due_s", "play_seq",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -64,6 +78,7 @@ class Student:
         self.sock: Any = None
         self.reader: Any = None
         self.seq = self.acked = self.durable_seq = 0
+        self.play_seq = 0  # the beat by which playback went on: answers to earlier ones may say that it stood
         self.nonce = ""
         self.pos = self.from_ms = self.start_ms = self.durable_ms = self.resumed_ms = -1
         self.at_s = self.began_s = self.heard_s = self.lost_s = self.dialled_s = 0.0
@@ -76,7 +91,8 @@ class Student:
         self.place = number  # which host is dialled: the next one when that one fails
         self.broken_ms = 0  # durable media that a welcome did not cover: must stay 0
         self.closing = False
-        self.halted = ""  # why playback stands: durable, hold, handover
+        self.halted = ""  # why playback stands: durable, hold, handover, check, rest
+        self.due_s = 0.0  # when a check fell due; -1.0: it was asked, and no more is known
         self.durable_at_s = 0.0  # when the newest durable beat was due
         self.taken_s = 0.0  # when it was told that another device studies
 
@@ -96,8 +112,8 @@ class Student:
             "frames": (self.resumed_ms - self.durable_ms) // 40,
         }).encode())  # fmt: skip
 
-    def welcome(self, frame: Welcome, now_s: float) -> bytes:
-        """The seat is open; playback runs from now. Returns the `play` beat."""
+    def welcome(self, frame: Welcome, now_s: float, standing: str = "") -> bytes:
+        """The seat is open; playback runs from now. Returns the `play` beat. `standing`: why it does not run yet."""
         covered_ms = frame.covered[-1][1] if frame.covered else 0
         if self.resumed_ms < 0:
             self.pos = self.from_ms = self.durable_ms = covered_ms
@@ -109,14 +125,14 @@ class Student:
             self.pos = self.resumed_ms
             self.from_ms = min(self.pos, max(covered_ms, self.start_ms))
             self.resumes += 1
-        self.seq = self.acked = self.durable_seq = 0
+        self.seq = self.acked = self.durable_seq = self.play_seq = 0
         self.nonce, self.token, self.fence = frame.nonce, frame.token, frame.fence
         self.total_ms = frame.total_ms
         self.told.clear()
         self.attempts = 0
-        self.state, self.at_s, self.playing = LIVE, now_s, True
-        self.halted, self.durable_at_s = "", now_s
-        return self.beat("play", now_s, now_s)
+        self.state, self.at_s, self.playing = LIVE, now_s, not standing
+        self.halted, self.durable_at_s = standing, now_s
+        return self.beat("pause" if standing else "play", now_s, now_s)
 
     # Beats.
 
@@ -175,6 +191,7 @@ class Student:
     def go_on(self, now_s: float) -> bytes:
         """Playback runs again."""
         self.halted, self.playing, self.at_s = "", True, now_s
+        self.play_seq = self.seq + 1
         return self.beat("play", now_s, now_s)
 
     # Losing the line.

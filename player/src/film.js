@@ -1,6 +1,6 @@
 /** The lesson's video as the machine commands it: source, position, and the courtesy rules of seeking and speed. */
 
-import { rateAllowed, seek as seekRule } from './core/policy.js';
+import { rateAllowed, seek as seekRule } from './core/playback.js';
 import { now } from './dom/clock.js';
 import { countFrames, createVideo, load } from './dom/media.js';
 

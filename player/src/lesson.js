@@ -36,19 +36,20 @@ import { isEnglish } from './words.js';
  */
 /** @typedef {{stage: HTMLElement, status: HTMLElement, progress: HTMLElement, sheets: HTMLElement}} Places */
 
+/** Address of the folder of this module, with a slash at its end. */
+export const base = import.meta.url.replace(/[^/]*$/, '');
+
 export class Lesson {
   /**
    * @param {Config} config
    * @param {Places} places
-   * @param {string} base address of the player's modules
    * @param {(name: string, detail: object) => void} emit
    * @param {Object<string, string>} words
    */
-  constructor(config, places, base, emit, words) {
+  constructor(config, places, emit, words) {
     this.config = config;
     this.places = places;
     this.emit = emit;
-    this.base = base;
     this.words = words;
     this.pageId = newPageId();
     this.refusal = '';
@@ -78,7 +79,11 @@ export class Lesson {
       closed: (code) => this.client.socketClosed(now(), code),
     });
     this.checking = createChecking(places.sheets, this.client, {
-      text, opened: () => this.stage.leaveFull(), changed: () => this._changed(),
+      text, english: isEnglish(config.lang), opened: () => this.stage.leaveFull(), changed: () => this._changed(),
+      learn: (more) => {
+        Object.assign(words, more);
+        this._changed();
+      },
     });
     this.tabs = createTabs(() => this.client.yieldToTab(now()));
   }
@@ -141,7 +146,7 @@ export class Lesson {
     this.stage.play.addEventListener('click', () => {
       this.press();
     });
-    this.offs.push(startClock(this.base, () => this._tick()));
+    this.offs.push(startClock(base, () => this._tick()));
     this.offs.push(watchPresence(this.film.video, {
       change: (change) => client.presenceChanged(now(), change),
       leave: () => client.leave(now()),
@@ -342,4 +347,28 @@ export class Lesson {
       place.textContent = '';
     });
   }
+}
+
+function linkStyles() {
+  if (document.querySelector('link[href*="player.css"]')) return;
+  const link = document.createElement('link');
+  link.rel = 'stylesheet';
+  link.href = `${base}player.css`;
+  document.head.appendChild(link);
+}
+
+/**
+ * @param {Config} config
+ * @param {Places} places
+ * @param {(name: string, detail: object) => void} events
+ * @param {Object<string, string>} words
+ */
+export function open(config, places, events, words) {
+  linkStyles();
+  places.status.textContent = '';
+  places.status.classList.add('zx-status');
+  places.progress.classList.add('zx-progress');
+  const lesson = new Lesson(config, places, events, words);
+  lesson.start();
+  return lesson;
 }

@@ -11,7 +11,7 @@ function place(id) {
 
 async function boot() {
   const page = place('lesson');
-  /** @type {import('./sdk.js').Config} */
+  /** @type {import('./lesson.js').Config} */
   const config = JSON.parse(page.dataset.config || '{}');
   if (config.host) {
     // The ticket stands in the hash, which no server log sees; it leaves the address bar at once.
@@ -22,11 +22,11 @@ async function boot() {
     }
   }
   // Both at once: the sentences must not wait for the machine.
-  const [sdk, words] = await Promise.all([import('./sdk.js'), loadWords(config.lang)]);
+  const [{ open }, words] = await Promise.all([import('./lesson.js'), loadWords(config.lang)]);
   const places = {
     stage: place('stage'), status: place('status'), progress: place('progress'), sheets: place('sheets'),
   };
-  sdk.open(config, places, () => {}, words);
+  open(config, places, () => {}, words);
 }
 
 boot();

@@ -7,38 +7,11 @@
  *   ack, check, verdict, ledger, hold, handover, lost, drain.
  */
 
-import { Lesson } from './lesson.js';
+import { base, open } from './lesson.js';
 import { loadWords } from './words.js';
 
 /** @typedef {import('./lesson.js').Config} Config */
 /** @typedef {(name: string, detail: object) => void} Events */
-
-/** Address of the folder of this module, with a slash at its end. */
-const base = import.meta.url.replace(/[^/]*$/, '');
-
-function linkStyles() {
-  if (document.querySelector('link[href*="player.css"]')) return;
-  const link = document.createElement('link');
-  link.rel = 'stylesheet';
-  link.href = `${base}player.css`;
-  document.head.appendChild(link);
-}
-
-/**
- * @param {Config} config
- * @param {import('./lesson.js').Places} places
- * @param {Events} events
- * @param {Object<string, string>} words
- */
-export function open(config, places, events, words) {
-  linkStyles();
-  places.status.textContent = '';
-  places.status.classList.add('zx-status');
-  places.progress.classList.add('zx-progress');
-  const lesson = new Lesson(config, places, base, events, words);
-  lesson.start();
-  return lesson;
-}
 
 /**
  * @param {HTMLElement} element
@@ -60,7 +33,7 @@ export function mount(element, options) {
   const config = Object.assign({
     host: Boolean(options.ticket), ticket_url: `${new URL(base).origin}/api/v1/embed/${options.lesson_id}`,
   }, options);
-  /** @type {Lesson|null} */
+  /** @type {import('./lesson.js').Lesson|null} */
   let lesson = null;
   let gone = false;
   loadWords(config.lang).then((words) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { delay, meaning, patience } from '../src/core/backoff.js';
+import { delay, meaning, patience } from '../src/core/line.js';
 import { createWorld, welcome } from './world.js';
 
 test('close codes are understood by their range', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Presence } from '../src/core/presence.js';
-import { rateAllowed, seek } from '../src/core/policy.js';
+import { rateAllowed, seek } from '../src/core/playback.js';
 import { createWorld } from './world.js';
 
 test('presence: hidden before picture-in-picture before blur', () => {

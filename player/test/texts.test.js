@@ -4,10 +4,19 @@ import test from 'node:test';
 import { clock, fill, length } from '../src/core/format.js';
 import * as preEn from '../src/core/preflight.en.js';
 import * as preZh from '../src/core/preflight.zh.js';
+import * as codeEn from '../src/core/code.en.js';
+import * as codeZh from '../src/core/code.zh.js';
+import * as movesEn from '../src/core/moves.en.js';
+import * as movesZh from '../src/core/moves.zh.js';
+import * as refusalsEn from '../src/core/refusals.en.js';
+import * as refusalsZh from '../src/core/refusals.zh.js';
 import * as lessonEn from '../src/core/texts.en.js';
 import * as lessonZh from '../src/core/texts.js';
 
-const PAIRS = { lesson: [lessonZh.zh, lessonEn.en], preflight: [preZh.zh, preEn.en] };
+const PAIRS = {
+  lesson: [lessonZh.zh, lessonEn.en], preflight: [preZh.zh, preEn.en], code: [codeZh.zh, codeEn.en],
+  moves: [movesZh.zh, movesEn.en], refusals: [refusalsZh.zh, refusalsEn.en],
+};
 
 /** @param {string} text */
 function places(text) {

@@ -8,21 +8,19 @@ import re
 import secrets
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from proctor.errors import Refused, Unavailable
+from proctor.ports import FaceKey, FaceKeys
 
-NONCE_BYTES = 12
 ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class FileEvidence:
-    """`ports.Evidence` below one folder. Ids name no person; the id is bound into the encryption."""
+    """`ports.Evidence` below one folder. Ids name no person; the id is bound into the encryption, which is under a
+    key of the learner: when that is erased, no copy of the file can be read any more."""
 
-    def __init__(self, folder: Path, key: bytes) -> None:
+    def __init__(self, folder: Path, keys: FaceKeys) -> None:
         self._folder = folder
-        self._cipher = AESGCM(key)
+        self._keys = keys
 
     def _path(self, evidence_id: str) -> Path:
         if not ID.match(evidence_id):
@@ -31,16 +29,16 @@ class FileEvidence:
 
     async def put(self, data: bytes, *, kind: str, institution_id: int, learner_id: int) -> str:
         evidence_id = secrets.token_hex(16)
+        key = await self._keys.sealing(learner_id=learner_id, kind=kind)
         try:
-            await asyncio.to_thread(self._write, self._path(evidence_id), evidence_id, data)
+            await asyncio.to_thread(self._write, self._path(evidence_id), evidence_id, data, key)
         except OSError as error:
             raise Unavailable("evidence", type(error).__name__) from None
         return evidence_id
 
-    def _write(self, path: Path, evidence_id: str, data: bytes) -> None:
+    def _write(self, path: Path, evidence_id: str, data: bytes, key: FaceKey) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, data, evidence_id.encode())
+        sealed = key.seal(data, evidence_id)
         temporary = path.with_name(f".{path.name}")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -57,10 +55,8 @@ class FileEvidence:
             raise Refused("evidence_gone") from None
         except OSError as error:
             raise Unavailable("evidence", type(error).__name__) from None
-        try:
-            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], evidence_id.encode())
-        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
-            raise AssertionError("an evidence file was altered") from None
+        key = await self._keys.opening(sealed)
+        return await asyncio.to_thread(key.open, sealed, evidence_id)
 
     async def delete(self, evidence_id: str) -> None:
         if not ID.match(evidence_id):

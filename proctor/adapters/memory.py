@@ -1,19 +1,19 @@
 """Every port in memory, faithful: for tests, simulations, and to say exactly what a port means.
 
-`Records` has a module of its own, `memory_records`.
+`Records` and `Jobs` have modules of their own, `memory_records` and `memory_jobs`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from proctor.adapters.clock import local_day
+from proctor.adapters.face_keys import FaceKey, key_id_of
 from proctor.core.inputs import Verdict
 from proctor.core.lease import Granted, Holding, LeaseTable
 from proctor.errors import Refused
@@ -22,7 +22,6 @@ from proctor.ports import (
     Acquire,
     Acquired,
     CheckTicket,
-    FaceJob,
     Holder,
     Inbox,
     Leases,
@@ -34,7 +33,6 @@ from proctor.ports import (
     VerdictReady,
 )  # fmt: skip
 
-LEFT_OVER_MS = 5_000
 CHECK_KEEP_MS = 3_600_000
 Why = Literal["cancelled", "closed", "late", "other_bytes", "unknown", "judged"]
 
@@ -134,6 +132,7 @@ class _CheckRow(msgspec.Struct, kw_only=True):
     try_number: int = 0
     deadline_ms: int = 0
     cancelled: bool = False
+    first_ms: dict[int, int] = {}  # when each try was first opened
     digests: dict[int, str] = {}
     accepted: dict[int, int] = {}
     verdicts: dict[int, Verdict] = {}
@@ -167,6 +166,7 @@ class MemoryChecks:
         if not row.cancelled:
             row.opened, row.node, row.try_number = True, node, ticket.try_number
             row.deadline_ms, row.learner_id = now_ms + left_ms, ticket.learner_id
+            row.first_ms.setdefault(ticket.try_number, now_ms)
         return now_ms
 
     async def cancel(self, check_id: str) -> None:
@@ -186,7 +186,7 @@ class MemoryChecks:
             learner_id=ticket.learner_id, check_id=ticket.check_id, try_number=number, redis_ms=now_ms
         )
         await self._inbox.send(row.node, message)
-        return Accepted(fresh=True, redis_ms=now_ms)
+        return Accepted(fresh=True, redis_ms=now_ms, open_ms=now_ms - row.first_ms.get(number, now_ms))
 
     @staticmethod
     def _refusal(row: _CheckRow | None, number: int, digest: str, now_ms: int) -> Why | None:
@@ -216,56 +216,6 @@ class MemoryChecks:
     async def verdict(self, check_id: str, try_number: int) -> Verdict | None:
         row = self._row(check_id)
         return row.verdicts.get(try_number) if row else None
-
-
-class MemoryJobs:
-    """`ports.Jobs`."""
-
-    def __init__(self, now_ms: Callable[[], int], *, jobs_max: int = 10_000) -> None:
-        self._now_ms = now_ms
-        self._jobs_max = jobs_max
-        self._number = 0
-        self._fresh: deque[tuple[str, FaceJob]] = deque()
-        self._taken: dict[str, tuple[FaceJob, int]] = {}
-        self._more = asyncio.Event()
-
-    async def put(self, job: FaceJob) -> bool:
-        if await self.waiting() >= self._jobs_max:
-            return False
-        self._number += 1
-        self._fresh.append((f"{self._number}-0", job))
-        self._more.set()
-        return True
-
-    async def take(self, worker: str, count: int, wait_ms: int) -> list[tuple[str, FaceJob]]:
-        if not self._fresh and not self._left_over():
-            self._more.clear()
-            try:
-                async with asyncio.timeout(wait_ms / 1_000):
-                    await self._more.wait()
-            except TimeoutError:
-                return []
-        now_ms = self._now_ms()
-        found = []
-        for receipt in self._left_over()[:count]:
-            job, _since = self._taken[receipt]
-            found.append((receipt, msgspec.structs.replace(job, deliveries=job.deliveries + 1)))
-        while self._fresh and len(found) < count:
-            found.append(self._fresh.popleft())
-        for receipt, job in found:
-            self._taken[receipt] = (job, now_ms)
-        return found
-
-    def _left_over(self) -> list[str]:
-        now_ms = self._now_ms()
-        return [receipt for receipt, (_job, since) in self._taken.items() if now_ms - since >= LEFT_OVER_MS]
-
-    async def done(self, receipts: Sequence[str]) -> None:
-        for receipt in receipts:
-            self._taken.pop(receipt, None)
-
-    async def waiting(self) -> int:
-        return len(self._fresh) + len(self._taken)
 
 
 class MemoryInbox:
@@ -313,6 +263,29 @@ class MemoryEvidence:
 
     async def delete(self, evidence_id: str) -> None:
         self.blobs.pop(evidence_id, None)
+
+
+class MemoryFaceKeys:
+    """`ports.FaceKeys`."""
+
+    def __init__(self, cipher: str = "aes") -> None:
+        self.keys: dict[str, FaceKey] = {}
+        self.ids: dict[tuple[int, str], str] = {}
+        self._cipher = cipher
+
+    async def sealing(self, *, learner_id: int, kind: str) -> FaceKey:
+        key_id = self.ids.setdefault((learner_id, kind), secrets.token_hex(16))
+        return self.keys.setdefault(key_id, FaceKey(key_id, self._cipher, secrets.token_bytes(32)))
+
+    async def opening(self, sealed: bytes) -> FaceKey:
+        found = self.keys.get(key_id_of(sealed))
+        if found is None:
+            raise Refused("evidence_gone")
+        return found
+
+    def erase(self, learner_id: int) -> None:
+        for who in [one for one in self.ids if one[0] == learner_id]:
+            del self.keys[self.ids.pop(who)]
 
 
 class MemoryNodes:

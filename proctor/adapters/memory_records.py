@@ -231,7 +231,7 @@ class MemoryRecords:
         if isinstance(fact, CheckIssued):
             row = CheckRow(learner_id=learner_id, lesson_id=fact.lesson_id, number=fact.number, kind=str(fact.kind))
             self._forget_checks(learner_id, fact.check_id)
-            self.checks.setdefault(fact.check_id, row)
+            self.checks.setdefault(fact.check_id, row).way = str(fact.way)
         elif isinstance(fact, CheckTried | CheckDecided | CheckUndecided):
             known = self.checks.get(fact.check_id)
             if known is not None:
@@ -316,5 +316,6 @@ def _told(row: CheckRow, fact: CheckTried | CheckDecided | CheckUndecided) -> No
         row.tries, row.detail = fact.try_number, fact.detail[:64]
     elif isinstance(fact, CheckDecided):
         row.outcome, row.detail, row.tries = str(fact.outcome), fact.detail[:64], fact.tries
+        row.way = str(fact.way)
     else:
         row.outcome, row.detail = "our_fault" if fact.why == "our_fault" else "cancelled", fact.why[:64]

@@ -71,6 +71,7 @@ class CheckRow:
     lesson_id: int
     number: int
     kind: str
+    way: str = "routine"  # of its newest try
     outcome: str = "pending"
     detail: str = ""
     tries: int = 0

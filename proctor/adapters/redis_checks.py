@@ -39,7 +39,7 @@ class RedisChecks:
 
     async def accept(self, ticket: CheckTicket, digest: str) -> Accepted | NotAccepted:
         args = [ticket.try_number, digest]
-        now_ms, word, node = await self._scripts.run("check_accept", [self._key(ticket.check_id)], args)
+        now_ms, word, node, *opened = await self._scripts.run("check_accept", [self._key(ticket.check_id)], args)
         answer = text(word)
         if answer == "fresh":
             message = UploadAccepted(
@@ -48,7 +48,8 @@ class RedisChecks:
             )  # fmt: skip
             await self._inbox.send(text(node), message)
         if answer in ("fresh", "again"):
-            return Accepted(fresh=answer == "fresh", redis_ms=int(now_ms))
+            open_ms = int(now_ms) - int(opened[0]) if opened else 0
+            return Accepted(fresh=answer == "fresh", redis_ms=int(now_ms), open_ms=open_ms)
         return NotAccepted(why=answer, redis_ms=int(now_ms))  # type: ignore[arg-type]
 
     async def accepted(self, check_id: str, try_number: int) -> int:

@@ -29,6 +29,8 @@ FAILURES = (RedisError, RedisClusterException, OSError)  # all that the client r
 CONNECT_S = 2.0
 OPERATION_S = 2.0
 SUBSCRIPTIONS_MAX = 4  # of a server of a cluster, beyond the others: one server alone has a pool for both
+TOGETHER_MAX = 200  # commands of one message
+TOGETHER_EVERY_S = 0.05  # between two messages of a rush; who comes alone is asked for at once
 WAIT_S = 5.0  # for a free connection: a reconnect storm queues here instead of being told that Redis is gone
 
 
@@ -101,11 +103,63 @@ def translated() -> Iterator[None]:
         raise Unavailable("redis", type(error).__name__) from None
 
 
+class Together:
+    """What many ask at the same moment goes as one message: a connection, a timer and a parser for each of a thousand
+    openings cost more than all that is asked. What comes while one is on its way goes with the next.
+    """
+
+    def __init__(self, client: aioredis.Redis) -> None:
+        self._client = client
+        self._waiting: list[tuple[tuple, asyncio.Future]] = []
+        self._sending: asyncio.Task | None = None
+        self._next_s = 0.0  # by the loop's clock: not before it the next message
+
+    async def ask(self, *command: Any) -> Any:
+        """The answer to one command. Raises what the client raises, for this command alone where it can tell."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="ask redis")
+        return await future
+
+    async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            if len(self._waiting) < TOGETHER_MAX and (early_s := self._next_s - loop.time()) > 0:
+                await asyncio.sleep(early_s)
+            self._next_s = loop.time() + TOGETHER_EVERY_S
+            group, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+            try:
+                answers = await self._answers([command for command, _future in group])
+            except Exception as error:  # whatever it is, nobody waits for ever
+                answers = [error] * len(group)
+            for (_command, future), answer in zip(group, answers, strict=True):
+                if future.done():
+                    continue
+                if isinstance(answer, BaseException):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+
+    async def _answers(self, commands: Sequence[tuple]) -> list[Any]:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return await pipe.execute(raise_on_error=False)
+
+
 class Scripts:
     """Lua scripts by file name. A server that does not know one (new, restarted, just promoted) is told its text."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        # Of a cluster every command finds its own server.
+        self._ask = client.execute_command if isinstance(client, ClusterClient) else Together(client).ask
+
+    async def ask(self, *command: Any) -> Any:
+        """One command. Raises Unavailable."""
+        with translated():
+            return await self._ask(*command)
 
     async def run(self, name: str, keys: list[str], args: list[Any]) -> Any:
         with translated():
@@ -113,9 +167,9 @@ class Scripts:
 
     async def _run(self, name: str, keys: list[str], args: list[Any]) -> Any:
         try:
-            return await self._client.evalsha(SHA[name], len(keys), *keys, *args)
+            return await self._ask("EVALSHA", SHA[name], len(keys), *keys, *args)
         except NoScriptError:
-            return await self._client.eval(LUA[name], len(keys), *keys, *args)
+            return await self._ask("EVAL", LUA[name], len(keys), *keys, *args)
 
     async def run_many(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """The same script for many (keys, arguments) at once. A script that fails raises, after all ran."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from proctor.adapters.redis_client import Client, Scripts, redis_time_ms, text, translated
+from proctor.adapters.redis_client import Client, Scripts, redis_time_ms, text
 from proctor.core.snapshot import decode_snapshot
 from proctor.ports import Acquire, Acquired, Holder, LeaseSync, NotAcquired
 
@@ -108,8 +108,7 @@ class RedisLeases:
         return (found, int(row[4])) if found else None
 
     async def use_ticket(self, ticket_id: str, life_ms: int) -> bool:
-        with translated():
-            return bool(await self._client.set(f"zx:ticket:{ticket_id}", b"1", nx=True, px=max(1, life_ms)))
+        return bool(await self._scripts.ask("SET", f"zx:ticket:{ticket_id}", b"1", "NX", "PX", max(1, life_ms)))
 
 
 def _holder(row: Sequence) -> Holder | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from proctor.adapters.sqlite_turn import SqliteTurns
 from proctor.errors import Unavailable
 
 T = TypeVar("T")
-HEAD = "0002"  # the newest version in migrations/versions
+HEAD = "0003"  # the newest version in migrations/versions
 BUSY_MS = 5_000
 POOL = 8
 POOL_WAIT_S = 5.0
@@ -100,6 +101,14 @@ class SqlDatabase:
                 turn = self._turns.taken_on_loop(BUSY_MS) if self._turns is not None and mode else nullcontext()
                 async with turn, conn.begin():
                     yield conn
+
+    async def scrub(self) -> bool:
+        """SQLite overwrites what is erased (secure_delete); its old pages still lie in the write-ahead log until that
+        is emptied. PostgreSQL has no such order: see docs/operations.md."""
+        if self._turns is None:
+            return True
+        with _translated_sqlite():
+            return await asyncio.to_thread(_empty_log, str(self.url.database))
 
     async def migrate(self) -> None:
         """Bring the schema up to date; several processes may ask at once, one does it."""
@@ -202,12 +211,28 @@ def _translated() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _translated_sqlite() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Unavailable("sql", type(error).__name__) from error
+
+
+def _empty_log(path: str) -> bool:
+    with contextlib.closing(sqlite3.connect(path, timeout=0.5)) as conn:
+        busy, _pages, _moved = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 def _set_up_sqlite(connection, _record) -> None:
-    """Stored must survive a power cut: FULL. Group commits keep it cheap."""
+    """Stored must survive a power cut: FULL. Group commits keep it cheap. What is erased is overwritten: a sealed key
+    in a free page would be a key."""
     connection.isolation_level = None  # SQLAlchemy's "begin" event below starts transactions
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "cache_size=-16000",
+        "secure_delete=ON",
     ):  # fmt: skip
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

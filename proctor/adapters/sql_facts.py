@@ -26,10 +26,17 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
     elif isinstance(fact, CheckDecided):
         values = {
             "outcome": str(fact.outcome), "detail": fact.detail[:64], "tries": fact.tries, "decided_ms": fact.at_ms,
+            "way": str(fact.way),
         }  # fmt: skip
         await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(**values))
-        if fact.review or fact.outcome is Outcome.MISMATCH:
-            await conn.execute(update(evidence).where(evidence.c.check_id == fact.check_id).values(held=True))
+        case = fact.review or fact.outcome is Outcome.MISMATCH
+        # A case needs the pictures of all tries; without one they go with the next sweep.
+        pictures = evidence.c.check_id == fact.check_id
+        if case:
+            await conn.execute(update(evidence).where(pictures).values(held=True))
+        else:
+            burst = (pictures, evidence.c.kind == "burst", evidence.c.held.is_(False))
+            await conn.execute(update(evidence).where(*burst).values(delete_after_ms=fact.at_ms))
     elif isinstance(fact, CheckUndecided):
         outcome = "our_fault" if fact.why == "our_fault" else "cancelled"
         values = {"outcome": outcome, "detail": fact.why[:64], "decided_ms": fact.at_ms}
@@ -47,9 +54,11 @@ async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
     if known is None:
         row = {
             "id": fact.check_id, "learner_id": learner_id, "lesson_id": fact.lesson_id, "number": fact.number,
-            "kind": str(fact.kind), "issued_ms": fact.at_ms,
+            "kind": str(fact.kind), "issued_ms": fact.at_ms, "way": str(fact.way),
         }  # fmt: skip
         await conn.execute(insert(checks).values(**row))
+    elif fact.reissued:
+        await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(way=str(fact.way)))
 
 
 _FORGET = (

@@ -22,8 +22,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from proctor.errors import Unavailable
 
-NEXT_EVERY_S = 0.001  # how often those look who wait for the door
-TURN_EVERY_S = 0.0003  # and the one who stands at it
+NEXT_EVERY_S = 0.004  # how often those look who wait for the door
+TURN_EVERY_S = 0.0005  # and the one who stands at it
 FILE_MODE = 0o600
 
 

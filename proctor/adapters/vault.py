@@ -1,40 +1,35 @@
-"""Field encryption and blind indexes: AES-256-GCM with the field's name bound in, HMAC-SHA-256 for look-ups."""
+"""Field encryption and blind indexes: sealed by the master key with the field's name bound in, HMAC for look-ups."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
-VERSION = b"\x01"  # of key and format; the first byte of everything sealed
-NONCE_BYTES = 12
+from proctor.adapters.keyring import Ring, derive
 
 
-class AesVault:
-    """`ports.Vault` over one key; sealing and indexing use keys derived from it."""
+class RingVault:
+    """`ports.Vault` over the versions of the master key. The index has a key of its own, which is never rotated:
+    it opens nothing, and equal texts must go on looking equal."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(_derive(key, b"seal"))
-        self._index_key = _derive(key, b"index")
+    def __init__(self, ring: Ring, index_key: bytes) -> None:
+        self.ring = ring
+        self._index_key = index_key
+
+    @classmethod
+    def of(cls, key: bytes, cipher: str = "aes") -> RingVault:
+        """Over one key that never changes."""
+        return cls(Ring.of(key, cipher), derive(key, b"index"))
 
     def seal_bytes(self, plain: bytes, *, field: str) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return VERSION + nonce + self._cipher.encrypt(nonce, plain, VERSION + field.encode())
+        return self.ring.seal(plain, field.encode())
 
     def open_bytes(self, sealed: bytes, *, field: str) -> bytes:
         """Raises AssertionError when the bytes were altered, or sealed for another field or with another key."""
-        sealed = bytes(sealed)
-        assert sealed[:1] == VERSION, "sealed with an unknown key version"
-        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, body, VERSION + field.encode())
-        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
-            raise AssertionError(f"a sealed {field} does not open: altered, or another key") from None
+            return self.ring.open(bytes(sealed), field.encode())
+        except AssertionError as error:
+            raise AssertionError(f"a sealed {field} {error}") from None
 
     def seal(self, plain: str, *, field: str) -> bytes:
         return self.seal_bytes(plain.encode(), field=field)
@@ -44,7 +39,3 @@ class AesVault:
 
     def index(self, plain: str, *, field: str) -> bytes:
         return hmac.new(self._index_key, field.encode() + b"\0" + plain.encode(), hashlib.sha256).digest()
-
-
-def _derive(key: bytes, purpose: bytes) -> bytes:
-    return HKDFExpand(SHA256(), 32, b"zhenxue:" + purpose).derive(key)

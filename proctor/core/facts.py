@@ -60,6 +60,14 @@ class CheckKind(StrEnum):
     END = "end"
 
 
+class CheckWay(StrEnum):
+    """How a check is answered. The ways are of equal standing; `code` shows no face at all."""
+
+    ROUTINE = "routine"  # one to three stills
+    ACTIVE = "active"  # frames while ordered actions are done
+    CODE = "code"  # a one-time code to the registered phone and a question about the lesson
+
+
 class Outcome(StrEnum):
     """How one try or a whole check ended."""
 
@@ -79,6 +87,7 @@ class FlagKind(StrEnum):
     TOO_FAST = "too_fast"
     TOO_OFTEN = "too_often"
     UNTRUSTED_CAPTURE = "untrusted_capture"
+    VIRTUAL_CAMERA = "virtual_camera"
 
 
 class _Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="fact"):
@@ -145,8 +154,9 @@ class CheckIssued(_Fact, tag="check_issued", frozen=True, kw_only=True, gc=False
     number: int  # counts per learner across fences
     kind: CheckKind
     nonce: str
-    window_ms: int
-    reissued: bool = False  # the window stood still and goes on (same id), or a new nonce after a long absence
+    window_ms: int  # that is left
+    reissued: bool = False  # the same check goes on in another way, in the same window
+    way: CheckWay = CheckWay.ROUTINE
 
 
 class CheckTried(_Fact, tag="check_tried", frozen=True, kw_only=True, gc=False):
@@ -156,6 +166,7 @@ class CheckTried(_Fact, tag="check_tried", frozen=True, kw_only=True, gc=False):
     try_number: int
     outcome: Outcome
     detail: str  # words key: dark, blurred, no_face, many_faces, small, turned, no_camera, mismatch …
+    way: CheckWay = CheckWay.ROUTINE
 
 
 class CheckDecided(_Fact, tag="check_decided", frozen=True, kw_only=True, gc=False):
@@ -169,10 +180,11 @@ class CheckDecided(_Fact, tag="check_decided", frozen=True, kw_only=True, gc=Fal
     detail: str
     tries: int
     review: bool  # a case must be opened
+    way: CheckWay = CheckWay.ROUTINE  # of the newest try
 
 
 class CheckUndecided(_Fact, tag="check_undecided", frozen=True, kw_only=True, gc=False):
-    """The check ended without being decided: `why` is our_fault, taken_over, away or consent_withdrawn."""
+    """The check ended without being decided: `why` is our_fault, taken_over or away."""
 
     check_id: str
     number: int

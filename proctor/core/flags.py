@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proctor.core.facts import FlagKind
+from proctor.core.inputs import Verdict
 from proctor.core.policy import Policy
 
 HOUR_MS = 3_600_000
@@ -14,7 +15,11 @@ SCORES: dict[FlagKind, int] = {
     FlagKind.TOO_FAST: 10,
     FlagKind.TOO_OFTEN: 20,
     FlagKind.UNTRUSTED_CAPTURE: 20,
+    # Many an honest learner uses a telephone or a good camera by such a program: a hint to look, and no more.
+    FlagKind.VIRTUAL_CAMERA: 10,
 }
+# What a page may say of its own camera, and the flag that it raises.
+HINTS: dict[str, FlagKind] = {"virtual_camera": FlagKind.VIRTUAL_CAMERA}
 
 
 def takeovers_after(
@@ -26,3 +31,9 @@ def takeovers_after(
         return recent, False
     recent = (*recent, now_redis_ms)[-policy.takeovers_per_hour_flag :]
     return recent, len(recent) >= policy.takeovers_per_hour_flag
+
+
+def of_capture(verdict: Verdict) -> tuple[tuple[FlagKind, str], ...]:
+    """Flags and their details that say how the pictures came; the word on them is the same with and without."""
+    found = [(FlagKind.UNTRUSTED_CAPTURE, "file")] if verdict.source == "file" else []
+    return (*found, *((HINTS[hint], hint) for hint in verdict.hints if hint in HINTS))

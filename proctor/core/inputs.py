@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from proctor.core.facts import CheckKind, Outcome, Spans
+from proctor.core.facts import CheckKind, CheckWay, Outcome, Spans
 
 
 class PendingCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -24,12 +24,16 @@ class PendingCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_li
     at_redis_ms: int
     frozen: bool = False  # the window stands still: the socket is down
     freezes: int = 0  # it may stand still once
-    tries: int = 0  # bursts judged so far
+    tries: int = 0  # bursts judged so far, of those that count
     mismatches: int = 0  # running mismatches so far
     accepted_try: int = 0  # the newest burst that was accepted for judging (0: none)
     accepted_redis_ms: int = 0
     detail: str = ""  # of the last unclear try
     first_redis_ms: int = 0  # when an end check was first issued: its make-up window starts here
+    way: CheckWay = CheckWay.ROUTINE
+    roll: int = 0  # gives the actions of the awaited try
+    first_try: int = 1  # number of the first try that counts
+    aided: bool = False  # its actions cannot be done: a routine burst, and a person looks
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
@@ -70,6 +74,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=T
     due: CheckKind | None = None  # asked for and not issued yet (after a fault of ours)
     takeovers: tuple[int, ...] = ()  # Redis TIME of takeovers between devices within the last hour
     reach_ms: int = 0  # furthest position of this lesson that was reached by playing on, also where it earned nothing
+    owes_active: bool = False  # the next check is an active one
+    faults: int = 0  # of ours running, since a check was decided
 
 
 Action = Literal["accept", "void", "restore", "take_down", "consent_withdrawn", "blocked", "login_ended"]
@@ -146,9 +152,14 @@ class Draw(msgspec.Struct, frozen=True, gc=False):
     nonce: str
     roll: int
 
+    @property
+    def low(self) -> int:
+        """The half that gives the actions of a try; the upper one says whether any are asked for."""
+        return self.roll & 0xFFFF
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A worker's word on one burst. `outcome` is passed, unclear, mismatch or our_fault."""
+    """The word on one try, of a worker or of the code way. `outcome` is passed, unclear, mismatch or our_fault."""
 
     check_id: str
     try_number: int
@@ -160,3 +171,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     frames: int = 0
     source: str = "camera"  # camera or file (file input: an untrusted capture)
     enrolled: bool = False  # this capture became the learner's enrolment
+    active_next: bool = False  # grey, or a cue: the next try of this check is an active one
+    cues: tuple[str, ...] = ()  # what spoke against a live person (words keys); for people, never for the page
+    precision: str = ""  # of the model that judged: f32, bf16, int8
+    version: str = ""  # of the model that judged: digest of its file, engine, version of the engine
+    hints: tuple[str, ...] = ()  # what the page said of its own camera (`flags.HINTS`)

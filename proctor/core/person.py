@@ -1,23 +1,28 @@
 """The person layer of one session: when the next check is due, the pending one, and what it came to.
 
-It knows nothing of spans: `session` closes the stretch before a check and settles the coverage after it.
+It knows nothing of spans: `session` closes the stretch before a check and settles the coverage after it. Of who did
+not agree to face checks no face is ever asked: these checks go by code, from the start or from the moment it is said.
 """
 
 from __future__ import annotations
 
-from proctor.core.check import Check, State, thaw
+from proctor.core.check import CANNOT_ACT, OTHER_WAY, Check, State, thaw
 from proctor.core.facts import (
     CheckDecided,
     CheckIssued,
     CheckKind,
     CheckTried,
     CheckUndecided,
+    CheckWay,
     Fact,
     Outcome,
 )  # fmt: skip
-from proctor.core.inputs import Draw, Opening, Verdict
+from proctor.core.inputs import Draw, Opening, PendingCheck, Verdict
 from proctor.core.policy import Policy
 from proctor.core.schedule import (
+    FAULTS_MAX,
+    again_ms,
+    is_active,
     makeup_over,
     next_check_ms,
     start_check_needed,
@@ -28,13 +33,19 @@ from proctor.core.schedule import (
 FAR_MS = 2**62
 
 
+def _owes_active(check: Check | PendingCheck) -> bool:
+    """Nobody decided it: is the next one active? Else an active check, or what became of one, is thrown off for a
+    routine one by dropping the line."""
+    return check.way is not CheckWay.ROUTINE or check.aided
+
+
 class Person:
     """Checks of one session. Times are engine milliseconds; `offset_ms` turns them into Redis TIME."""
 
     __slots__ = (
         "lesson_id", "policy", "consent", "enrolled", "active", "verdict_ms", "check", "number", "decided_number",
         "decided_passed", "decided_redis_ms", "since_ms", "next_ms", "decided_count", "missed_count", "due",
-        "due_at_ms", "must", "stopped", "offset_ms", "end_first_redis_ms",
+        "due_at_ms", "must", "stopped", "offset_ms", "end_first_redis_ms", "owes_active", "faults",
     )  # fmt: skip
 
     def __init__(self, opening: Opening, policy: Policy, now_ms: int, draw: Draw, verdict_ms: int) -> None:
@@ -60,6 +71,12 @@ class Person:
         self.stopped = False
         self.offset_ms = opening.now_redis_ms - now_ms
         self.end_first_redis_ms = 0
+        # An active check that nobody decided is asked for again as one, and where another device took the seat.
+        self.owes_active = (base is not None and base.owes_active) or self._taken_over(opening)
+        self.faults = base.faults if base else 0
+
+    def _taken_over(self, opening: Opening) -> bool:
+        return opening.taken_over and self.policy.active_takeover
 
     def open(self, opening: Opening, now_ms: int) -> tuple[Fact, ...]:
         """What the earlier seat left pending goes on, is issued anew, or is settled by the start check."""
@@ -71,7 +88,9 @@ class Person:
         if opening.resumed:
             self.check = thaw(pending, self.policy, now_ms, opening.now_redis_ms)
             if self.check is not None:
-                return ()
+                return () if self.consent else self._by_code("no_consent", now_ms, "resume")
+        self.owes_active = self.owes_active or _owes_active(pending)
+        if opening.resumed:
             self._ask(pending.kind, now_ms, True)
             return (self._undecided(pending.check_id, pending.number, pending.kind, "away", now_ms, "resume"),)
         if pending.kind is CheckKind.END:
@@ -92,6 +111,8 @@ class Person:
             # Nor is what a gateway had asked that died before anybody else knew of it.
             left_due = base is not None and base.due is not None
             needed = left_due or start_check_needed(self.policy, base, opening.now_redis_ms)
+            # A pass at the device that was left says nothing about who sits at this one.
+            needed = needed or (self.policy.check_at_start and self._taken_over(opening))
             self._ask(CheckKind.START, now_ms, needed)
 
     def _end_check_left(self, opening: Opening, now_ms: int) -> tuple[Fact, ...]:
@@ -107,6 +128,7 @@ class Person:
                 kind=pending.kind,
                 nonce="",
                 deadline_ms=now_ms,
+                way=pending.way,
             )
             return (self._decided(check, Outcome.MISSED, now_ms, "open"),)
         self.end_first_redis_ms = first_ms
@@ -118,6 +140,12 @@ class Person:
             self.due, self.due_at_ms = kind, at_ms
 
     # What happens while studying.
+
+    def put_off(self) -> None:
+        """The due check cannot be judged yet: it stays due. A start check bars nobody from beginning meanwhile."""
+        if self.due is CheckKind.START:
+            self.due = CheckKind.RANDOM
+            self.owes_active = self.owes_active or self.policy.active_start
 
     def credited(self, ms: int) -> None:
         self.since_ms += ms
@@ -133,9 +161,10 @@ class Person:
             self._ask(CheckKind.END, now_ms, self.policy.check_at_end)
 
     def take(self, now_ms: int) -> None:
-        """After a missed check the learner is ready for another one."""
+        """After a missed check the learner is ready for another one: also where nothing is earned any more, for
+        playback stands until it was taken."""
         if self.must and self.check is None and not self.stopped:
-            self._ask(self.due or CheckKind.RANDOM, now_ms, True)
+            self.due, self.due_at_ms = self.due or CheckKind.RANDOM, now_ms
 
     def is_due(self, now_ms: int) -> bool:
         return self.due is not None and self.due_at_ms <= now_ms and self.check is None and not self.stopped
@@ -154,12 +183,15 @@ class Person:
         return self.due_at_ms if self.due is not None else FAR_MS
 
     def issue(self, now_ms: int, draw: Draw) -> tuple[Fact, ...]:
-        """The due check is issued. Without consent nothing is taken: it is unclear at once, for a person."""
+        """The due check is issued, in the way that policy and dice say; by code where no face may be asked."""
         assert self.due is not None
         kind, self.due, self.due_at_ms = self.due, None, FAR_MS
         self.number += 1
         self.must = False
         now_redis_ms = now_ms + self.offset_ms
+        active = self.owes_active or is_active(self.policy, kind, draw.roll)
+        way = CheckWay.CODE if not self.consent else CheckWay.ACTIVE if active else CheckWay.ROUTINE
+        self.owes_active = False
         self.check = Check(
             check_id=draw.check_id,
             number=self.number,
@@ -167,40 +199,54 @@ class Person:
             nonce=draw.nonce,
             deadline_ms=now_ms + self.policy.check_window_ms,
             first_redis_ms=(self.end_first_redis_ms or now_redis_ms) if kind is CheckKind.END else 0,
+            way=way,
+            roll=draw.low if way is CheckWay.ACTIVE else 0,
         )
         self.end_first_redis_ms = 0
-        issued = CheckIssued(
-            lesson_id=self.lesson_id, at_ms=now_ms, cause="tick", check_id=draw.check_id, number=self.number,
-            kind=kind, nonce=draw.nonce, window_ms=self.policy.check_window_ms,
+        return (self._issued(self.check, now_ms, "tick", reissued=False),)
+
+    def _issued(self, check: Check, now_ms: int, cause: str, *, reissued: bool) -> CheckIssued:
+        return CheckIssued(
+            lesson_id=self.lesson_id, at_ms=now_ms, cause=cause, check_id=check.check_id, number=check.number,
+            kind=check.kind, nonce=check.nonce, window_ms=check.left_ms(now_ms), reissued=reissued, way=check.way,
         )  # fmt: skip
-        if self.consent:
-            return (issued,)
-        self.check.detail = "no_consent"
-        return (issued, self._close(Outcome.UNCLEAR, now_ms, draw, "tick"))
 
     def judged(self, verdict: Verdict, now_ms: int, draw: Draw) -> tuple[Fact, ...]:
-        """A worker's word. One for another check or another burst than the awaited one changes nothing."""
+        """The word on a try. One for another check or another try than the awaited one changes nothing."""
         check = self.check
         if check is None or verdict.check_id != check.check_id or verdict.try_number != check.try_number:
             return ()
-        cause = f"check:{check.check_id}"
-        outcome = check.judged(verdict.outcome, verdict.detail, self.policy)
+        cause, way = f"check:{check.check_id}", check.way
+        if verdict.detail == "no_consent" and way is not CheckWay.CODE:
+            # Withdrawn, and the word of it is still on its way to us.
+            self.consent = False
+            return self._by_code("no_consent", now_ms, cause)
+        outcome = check.judged(
+            verdict.outcome, verdict.detail, self.policy, active_next=verdict.active_next, roll=draw.low
+        )
         if verdict.enrolled:
             self.enrolled = True
         if outcome is None:
+            tried = Outcome.UNCLEAR if verdict.outcome is Outcome.PASSED else verdict.outcome
             return (
                 CheckTried(
                     lesson_id=self.lesson_id, at_ms=now_ms, cause=cause, check_id=check.check_id,
-                    try_number=verdict.try_number, outcome=verdict.outcome, detail=verdict.detail,
+                    try_number=verdict.try_number, outcome=tried, detail=verdict.detail or "not_sure", way=way,
                 ),
             )  # fmt: skip
         if outcome is Outcome.OUR_FAULT:
-            self.check = None
-            # Playback goes on meanwhile: a start check that waits for us must not bar anybody from beginning.
-            kind = CheckKind.RANDOM if check.kind is CheckKind.START else check.kind
-            self._ask(kind, now_ms + self.policy.check_again_ms, True)
-            return (self._undecided(check.check_id, check.number, check.kind, "our_fault", now_ms, cause),)
+            return self._our_fault(check, now_ms, draw, cause)
         return (self._close(outcome, now_ms, draw, cause),)
+
+    def _our_fault(self, check: Check, now_ms: int, draw: Draw, cause: str) -> tuple[Fact, ...]:
+        """Nothing is decided, and it is asked again; the later and the more spread, the longer our trouble lasts."""
+        self.check = None
+        self.owes_active = _owes_active(check)
+        self.faults = min(self.faults + 1, FAULTS_MAX)
+        # Playback goes on meanwhile: a start check that waits for us must not bar anybody from beginning.
+        kind = CheckKind.RANDOM if check.kind is CheckKind.START else check.kind
+        self._ask(kind, now_ms + again_ms(self.policy, self.faults, draw.roll), True)
+        return (self._undecided(check.check_id, check.number, check.kind, "our_fault", now_ms, cause),)
 
     def expired(self, now_ms: int, draw: Draw) -> tuple[Fact, ...]:
         """The window is over, and neither an acceptance nor a verdict is stored: the hub has looked."""
@@ -212,29 +258,41 @@ class Person:
         return (self._close(outcome, now_ms, draw, f"check:{check.check_id}"),)
 
     def declined(self, why: str, now_ms: int, draw: Draw) -> tuple[Fact, ...]:
+        """The learner cannot or will not answer in this way: another one, or a person, and never a loss.
+
+        While a burst is judged it is not heard: its verdict comes first.
+        """
         check = self.check
-        outcome = check.declined(why or "declined") if check is not None else None
-        if outcome is None:
+        if check is None or check.state is not State.OPEN:
             return ()
+        if why == OTHER_WAY and check.way is not CheckWay.CODE:
+            return self._by_code(OTHER_WAY, now_ms, "sheet")
+        if why == CANNOT_ACT:
+            if check.way is not CheckWay.ACTIVE:
+                return ()  # told twice
+            check.go_on(CheckWay.ROUTINE, aided=True)
+            return (self._issued(check, now_ms, "sheet", reissued=True),)
+        outcome = check.declined(why or "declined")
+        assert outcome is not None
         return (self._close(outcome, now_ms, draw, "sheet"),)
 
     def withdraw_consent(self, now_ms: int) -> tuple[Fact, ...]:
-        """From now on nothing of the face is taken; a pending check ends undecided and is asked again soon."""
+        """From now on nothing of the face is taken; a pending check goes on by code."""
         self.consent = False
-        check, self.check = self.check, None
-        if check is None:
+        return self._by_code("no_consent", now_ms, "instruction")
+
+    def _by_code(self, why: str, now_ms: int, cause: str) -> tuple[Fact, ...]:
+        check = self.check
+        if check is None or check.way is CheckWay.CODE or not check.go_on(CheckWay.CODE):
             return ()
-        self._ask(check.kind, now_ms, True)
-        undecided = self._undecided(
-            check.check_id, check.number, check.kind, "consent_withdrawn", now_ms, "instruction"
-        )
-        return (undecided,)
+        check.detail = why
+        return (self._issued(check, now_ms, cause, reissued=True),)
 
     def _close(self, outcome: Outcome, now_ms: int, draw: Draw, cause: str) -> CheckDecided:
         check, self.check = self.check, None
         assert check is not None
         fact = self._decided(check, outcome, now_ms, cause)
-        self.since_ms = 0
+        self.since_ms = self.faults = 0
         self.next_ms = next_check_ms(self.policy, draw.roll)
         self.must = outcome is Outcome.MISSED
         self.stopped = outcome is Outcome.MISMATCH
@@ -251,7 +309,7 @@ class Person:
         detail = check.detail or ("no_answer" if outcome is Outcome.MISSED else "")
         return CheckDecided(
             lesson_id=self.lesson_id, at_ms=now_ms, cause=cause, check_id=check.check_id, number=check.number,
-            kind=check.kind, outcome=outcome, detail=detail, tries=check.tries, review=review,
+            kind=check.kind, outcome=outcome, detail=detail, tries=check.try_number - 1, review=review, way=check.way,
         )  # fmt: skip
 
     def _undecided(

@@ -41,13 +41,23 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     check_tries: int = 3
     check_freeze_ms_max: int = 180_000  # the window stands still for a lost socket, once, so long at most
     check_reuse_ms: int = 300_000  # a pass this young serves as the next start check
-    check_again_ms: int = 30_000  # after a fault of ours the learner is checked again so soon
+    check_again_ms: int = 30_000  # after a fault of ours the learner is checked again so soon (`schedule.again_ms`)
     makeup_days: int = 3  # working days to make up an end check or a withheld stretch
     misses_review_per_10000: int = 1_875  # above this share of missed checks a reviewer looks
     misses_review_count_min: int = 4  # of at least so many decided checks: one miss of one is no ratio
 
+    # Which checks are active. A still of the right person passes a routine one: that is why some are not routine.
+    active_start: bool = True
+    active_end: bool = True
+    active_takeover: bool = True  # another device took the seat: a fresh pass at the former one does not serve
+    active_one_in: int = 5  # of the random checks; 0: none, 1: all
+    exam: bool = False  # of a class that is an exam each check is an active one, whatever the lines above say
+    active_turns: int = 2  # of the head in one try, in random order (`actions.guess_rate`)
+    active_light: bool = False  # the screen also lights the face in a random sequence; a bright room hides it
+
     # Review.
     review_persons: int = 2
+    code_spot_one_in: int = 10  # of the checks that were passed by code: a supervisor calls or looks in; 0: none
 
     def __post_init__(self) -> None:
         # A lease must outlive two lost beats, and a player must pause before the gap cap eats its time.
@@ -55,7 +65,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         assert self.durable_nudge_ms < self.durable_pause_ms <= self.gap_ms_max
         assert 0 <= self.slack_ms_max <= self.gap_ms_max
         assert 0 < self.check_every_ms_min <= self.check_every_ms_max
-        assert self.check_tries >= 1 and self.review_persons in (1, 2)
+        assert self.check_tries >= 1 and self.review_persons in (1, 2) and self.code_spot_one_in >= 0
+        assert self.active_one_in >= 0 and 1 <= self.active_turns <= 4
 
 
 DEFAULT = Policy()

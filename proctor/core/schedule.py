@@ -1,11 +1,13 @@
-"""When a check of the person is due. Dice come from outside, as 32 random bits."""
+"""When a check of the person is due, and in which way. Dice come from outside, as 32 random bits."""
 
 from __future__ import annotations
 
+from proctor.core.facts import CheckKind
 from proctor.core.inputs import Snapshot
 from proctor.core.policy import Policy
 
 ROLLS = 2**32
+FAULTS_MAX = 4  # running faults beyond it wait no longer
 
 
 def next_check_ms(policy: Policy, roll: int) -> int:
@@ -13,6 +15,25 @@ def next_check_ms(policy: Policy, roll: int) -> int:
     assert 0 <= roll < ROLLS
     width = policy.check_every_ms_max - policy.check_every_ms_min + 1
     return policy.check_every_ms_min + roll * width // ROLLS
+
+
+def again_ms(policy: Policy, faults: int, roll: int) -> int:
+    """How long after a fault of ours the check is asked again. `faults`: how many are running, this one included.
+
+    Who fell due at once does not come back at once: uniform over a width that doubles with each fault.
+    """
+    assert faults >= 1
+    width_ms = policy.check_again_ms << min(faults, FAULTS_MAX) - 1
+    return policy.check_again_ms + roll * width_ms // ROLLS
+
+
+def is_active(policy: Policy, kind: CheckKind, roll: int) -> bool:
+    """Does policy make this check an active one? Of a roll the upper half decides, the lower gives the actions."""
+    if policy.exam:
+        return True
+    if kind is CheckKind.RANDOM:
+        return policy.active_one_in > 0 and (roll >> 16) * policy.active_one_in < 2**16
+    return policy.active_start if kind is CheckKind.START else policy.active_end
 
 
 def start_check_needed(policy: Policy, base: Snapshot | None, now_redis_ms: int) -> bool:

@@ -21,7 +21,7 @@ from proctor.core.stretch import SPANS_MAX, RefusedRun, Stretch
 from proctor.core.wire import Ack, Beat
 
 CLOSED_MAX = 4  # closed stretches that a snapshot may carry until the journal has stored them
-PIECES_MAX = 23  # spans in a snapshot: it must stay small
+PIECES_MAX = 22  # spans in a snapshot: it must stay small
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -280,7 +280,7 @@ class Seat:
             person.next_ms,
             check.pending(now_ms, offset_ms, frozen=self.state == "left") if check else None,
             person.decided_count, person.missed_count, self.score, self.instruction_version, person.must,
-            person.stopped, person.due, self.takeovers, self.reach_ms,
+            person.stopped, person.due, self.takeovers, self.reach_ms, person.owes_active, person.faults,
         ))  # fmt: skip
 
     @property

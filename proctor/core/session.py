@@ -265,8 +265,8 @@ class Session(Seat):
         if self.lost:
             return ()
         facts = self._settle(self.person.judged(verdict, now_ms, draw))
-        if facts and verdict.source == "file":
-            facts += self._flag(FlagKind.UNTRUSTED_CAPTURE, now_ms, f"check:{verdict.check_id}", "file")
+        for kind, why in flags.of_capture(verdict) if facts else ():
+            facts += self._flag(kind, now_ms, f"check:{verdict.check_id}", why)
         return self._after_check(facts, now_ms)
 
     def verdict_late(self, check_id: str, now_ms: int, draw: Draw) -> tuple[Fact, ...]:

@@ -99,13 +99,14 @@ class CheckPush(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     id: str
     kind: str  # start, random, end
+    way: str = "routine"  # routine, active, code
     nonce: str
     left_ms: int
     try_number: int  # the burst that `ticket` is for, from 1
     tries_left: int
     ticket: str  # one-time upload ticket for that burst
     upload: str  # address for the HTTP POST, relative to the page's origin
-    actions: tuple[str, ...] = ()  # none yet: room for ordered random actions
+    actions: tuple[str, ...] = ()  # of an active check, to be done in this order (`core.actions`)
     enrol: bool = False  # this capture becomes the enrolment
     judging: bool = False  # that burst was taken and waits for its verdict: nothing to do but to wait
 

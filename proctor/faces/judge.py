@@ -6,39 +6,75 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from proctor.faces import quality
+from proctor.core.facts import CheckWay
+from proctor.faces import backends, engines, quality
 from proctor.faces.match import SAME_PERSON, Judgement, compare
-from proctor.faces.models import Dlib, Embedder, Models, Thresholds
-
-SFACE, DLIB = "sface", "dlib"
+from proctor.faces.models import Face, FaceModel, Thresholds
+from proctor.faces.passive import CUE, Passive, passive_of
+from proctor.faces.replay import Trace
+from proctor.ports import Shot
+from proctor.settings import Settings
 
 
 class Judge:
-    """Synchronous and slow (about 25 ms a frame): call it in a thread, one burst at a time."""
+    """Synchronous and slow (about 10 ms a frame): call it in a thread, one burst at a time.
 
-    def __init__(self, models: Models, accept: float, grey: float, embedder: Embedder | None = None) -> None:
+    `model`, `version` and `precision` go into every verdict. `passive`: a net that may only raise a doubt.
+    """
+
+    def __init__(self, models: FaceModel, accept: float, grey: float, passive: Passive | None = None) -> None:
         self._models = models
-        self._embedder: Embedder = embedder or models
+        self._passive = passive
         given = Thresholds(accept=accept, grey=grey, same=SAME_PERSON)
-        self._thresholds = self._embedder.own or given
-        self.model = self._embedder.name
+        self._thresholds = models.own or given
+        self.model = models.name
+        self.version = models.version
+        self.precision = models.precision
 
     @classmethod
-    def load(cls, accept: float, grey: float, backend: str = SFACE) -> Judge:
-        """`backend`: sface or dlib. Raises Unavailable("models")."""
-        assert backend in (SFACE, DLIB), "a backend nobody knows"
-        return cls(Models.load(), accept, grey, Dlib() if backend == DLIB else None)
+    def load(cls, settings: Settings) -> Judge:
+        """The models that the settings name. Raises Unavailable("models")."""
+        models = backends.load(
+            settings.face_backend, settings.face_engine, settings.face_precision, settings.face_recipe
+        )
+        passive = passive_of(settings.face_passive, engines.choose(settings.face_engine, settings.face_precision))
+        return cls(models, settings.match_accept, settings.match_grey, passive)
 
-    def judge(self, frames: Sequence[bytes], template: np.ndarray | None, source: str) -> Judgement:
-        """`frames`: JPEG bytes; `template`: 128 float32 of length 1, None to enrol; `source`: camera or file."""
-        looks = [quality.look(self._models, quality.decode(data)) for data in frames]
-        embeddings = [self._embedder.embedding(one.aligned) for one in looks if one.aligned is not None]
+    def judge(
+        self, frames: Sequence[bytes], template: np.ndarray | None, source: str, *, way: CheckWay = CheckWay.ROUTINE,
+        actions: Sequence[str] = (), shots: Sequence[Shot] = (), earlier: Sequence[Trace] = (), open_ms: int = 0,
+    ) -> Judgement:  # fmt: skip
+        """`frames`: JPEG bytes; `template`: 128 float32 of length 1, None to enrol; `source`: camera or file.
+
+        `actions` were asked of an active burst, `shots` says when each frame was taken and for which of them;
+        `earlier` are traces of this learner's other captures. `open_ms`: how long the server had been waiting for it.
+        """
+        pictures = [quality.decode(data) for data in frames]
+        looks = [quality.look(self._models, picture) for picture in pictures]
+        faces = {
+            index: one.aligned
+            for index, one in enumerate(looks)
+            if one.aligned is not None and (not one.problem or way is CheckWay.ACTIVE)
+        }
+        vectors = dict(zip(faces, self._models.embeddings(list(faces.values())), strict=True))
         limits = self._thresholds
         return compare(
-            looks, embeddings, template, accept=limits.accept, grey=limits.grey, same=limits.same, source=source
-        )
+            looks, vectors, template, accept=limits.accept, grey=limits.grey, same=limits.same, source=source,
+            way=way, actions=actions, shots=shots, earlier=earlier, cues=self._doubts(pictures, looks),
+            open_ms=open_ms,
+        )  # fmt: skip
+
+    def _doubts(self, pictures: Sequence[np.ndarray | None], looks: Sequence[quality.Look]) -> tuple[str, ...]:
+        if self._passive is None:
+            return ()
+        seen: list[tuple[np.ndarray, Face]] = []
+        for index in sorted(range(len(looks)), key=lambda index: -looks[index].quality):
+            picture, face = pictures[index], looks[index].face
+            if picture is not None and face is not None and not looks[index].problem:
+                seen.append((picture, face))
+        return (CUE,) if self._passive.doubts(seen) else ()
 
     def template_of(self, photo: bytes) -> np.ndarray | None:
         """The template of an enrolled photo, or None when no face in it can be used."""
         one = quality.look(self._models, quality.decode(photo))
-        return None if one.aligned is None else self._embedder.embedding(one.aligned)
+        return None if one.aligned is None or one.problem else self._models.embeddings([one.aligned])[0]

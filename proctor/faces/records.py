@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from proctor.core.inputs import Verdict
+from proctor.faces.replay import Trace
 from proctor.ports import FaceJob
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A burst with its word. `traces`: by which it is known when it comes again. `dead`: why no judge could tell."""
+
+    job: FaceJob
+    verdict: Verdict
+    traces: tuple[Trace, ...] = ()
+    dead: str = ""
 
 
 class FaceRecords(Protocol):
@@ -25,12 +37,17 @@ class FaceRecords(Protocol):
         """The enrolled photo, when it has no template of the current model yet."""
         ...
 
+    async def earlier(self, job: FaceJob, model: str) -> Sequence[Trace]:
+        """Traces of this learner's other bursts, of that model, the newest first."""
+        ...
+
     async def set_template(self, learner_id: int, template: np.ndarray, model: str) -> None: ...
 
     async def enrol(self, job: FaceJob, template: np.ndarray, model: str, photo: bytes) -> bool:
         """Store the first capture as the enrolment. False when there is one already: the first stays."""
         ...
 
-    async def judged(self, job: FaceJob, verdict: Verdict) -> None:
-        """Enter the burst. Pictures of a passed one are due for deletion at once. Twice is no error."""
+    async def judged(self, done: Sequence[Judged]) -> None:
+        """Enter these bursts in one piece. Pictures that nobody needs any more are due for deletion at once; traces
+        stay by policy, and only of who consents. Twice is no error."""
         ...

@@ -134,10 +134,11 @@ class Connection(WSListener):
             else:
                 self.close(errors.CLOSE_LOGIN_ENDED, refused.code)
             return
-        self._gateway.openings += 1
+        self._gateway.room.enter()
         self._gateway.hub.spawn(self._open(claim, hello))
 
     async def _open(self, claim: Claim, hello: wire.Start | wire.Resume) -> None:
+        began_s = time.monotonic()
         try:
             learner = await self._gateway.hub.open(claim, hello, self)
         except Exception:
@@ -145,7 +146,7 @@ class Connection(WSListener):
             self.close(errors.CLOSE_UNAVAILABLE, "broken")
             raise
         finally:
-            self._gateway.openings -= 1
+            self._gateway.room.leave(time.monotonic() - began_s)
         if learner is None:
             return
         if self._transport is None:

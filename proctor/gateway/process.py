@@ -15,7 +15,8 @@ from proctor.live.hub import Hub
 from proctor.live.inbox import read_inbox
 from proctor.live.journal import Journal
 from proctor.live.ticker import run_ticker
-from proctor.ports import Inbox, Nodes
+from proctor.live.turns import follow
+from proctor.ports import Inbox, Jobs, Nodes
 from proctor.settings import Settings
 
 log = structlog.get_logger("gateway")
@@ -24,7 +25,9 @@ NODE_EVERY_S = 3.0
 FLUSH_S = 3.0
 
 
-async def serve(settings: Settings, gateway: Gateway, hub: Hub, inbox: Inbox, nodes: Nodes, tls, stop) -> None:
+async def serve(
+    settings: Settings, gateway: Gateway, hub: Hub, inbox: Inbox, nodes: Nodes, jobs: Jobs, tls, stop
+) -> None:
     """Until `stop` is set; then drain, flush and return. Raises OSError when it cannot listen."""
     quiet = asyncio.Event()
     await gateway.listen(tls)
@@ -33,6 +36,9 @@ async def serve(settings: Settings, gateway: Gateway, hub: Hub, inbox: Inbox, no
             asyncio.create_task(hub.journal.run(quiet), name="journal"),
             asyncio.create_task(hub.keeper.run(quiet, lambda: list(hub.learners.values())), name="leases"),
             asyncio.create_task(run_ticker(hub, quiet), name="ticker"),
+            asyncio.create_task(
+                follow(hub.turns, jobs, hub.clock, quiet, node=hub.node, verdict_ms=settings.verdict_ms), name="turns"
+            ),
             asyncio.create_task(gateway.scan(quiet), name="scan"),
             asyncio.create_task(read_inbox(hub, inbox, quiet), name="inbox"),
             asyncio.create_task(admin.announce(nodes, hub.node, "gateway", port, NODE_EVERY_S, quiet), name="node"),
@@ -67,8 +73,9 @@ def readings(gateway: Gateway, hub: Hub) -> dict[str, float]:
     """Figures of this process by metric name; counters end in `_total`."""
     found: dict[str, float] = {
         "zhenxue_sockets": gateway.sockets,
-        "zhenxue_openings": gateway.openings,
+        "zhenxue_openings": gateway.room.taken,
         "zhenxue_sessions": len(hub.learners),
+        "zhenxue_checks_waiting": hub.turns.waiting,
         "zhenxue_journal_facts_waiting": hub.journal.waiting_facts,
         "zhenxue_journal_facts_stored_total": hub.journal.stored_facts,
         "zhenxue_journal_transactions_total": hub.journal.transactions,

@@ -19,6 +19,7 @@ from picows import WSUpgradeRequest, ws_create_server
 from proctor import errors
 from proctor.core import wire
 from proctor.gateway.connection import Connection
+from proctor.gateway.room import Room
 from proctor.gateway.tickets import ResumeToken, Tickets
 from proctor.live.hub import Hub
 from proctor.live.learner import Claim
@@ -48,7 +49,7 @@ class Gateway:
         self._closing: list[tuple[float, Connection]] = []
         self._accepts_s = 0
         self._accepts = 0
-        self.openings = 0  # seats that are being opened at this moment
+        self.room = Room(settings.openings_max)
         self._server: asyncio.Server | None = None
         self.draining = False
 
@@ -159,12 +160,8 @@ class Gateway:
     # Tickets.
 
     def may_open(self) -> bool:
-        """Is there room for one more opening?
-
-        A page gives a dial up after three seconds and dials anew. Once more are under way than can end in that time,
-        each is given up before its end and all of them come again; who is sent away at once comes when there is room.
-        """
-        if self.openings < self.settings.openings_max:
+        """Is there room for one more opening?"""
+        if not self.room.full:
             return True
         self.hub.counts["refused_openings"] += 1
         return False

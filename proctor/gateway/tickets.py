@@ -7,7 +7,6 @@ secret; whoever holds a ticket may read whom it is for.
 from __future__ import annotations
 
 import binascii
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, TypeVar
@@ -108,7 +107,7 @@ class Tickets:
         return self._read("upload", text, CheckTicket)
 
     def _sign(self, purpose: str, body: bytes) -> bytes:
-        return hmac.new(self._key, purpose.encode() + b"\0" + body, hashlib.sha256).digest()
+        return hmac.digest(self._key, purpose.encode() + b"\0" + body, "sha256")
 
     def _mint(self, purpose: str, value: msgspec.Struct) -> str:
         body = msgspec.msgpack.encode(value)

@@ -1,4 +1,4 @@
-"""Checks of the person on the running side: offer a burst, hear of uploads and verdicts, look at deadlines.
+"""Checks of the person on the running side: offer a try, hear of uploads and verdicts, look at deadlines.
 
 Nothing is decided here: what is stored is read and told to the session. Whatever of ours fails while a check is
 pending makes it our fault, which costs nobody anything.
@@ -13,7 +13,7 @@ import structlog
 
 from proctor.core import wire
 from proctor.core.check import State
-from proctor.core.facts import CheckDecided, CheckTried, CheckUndecided, Outcome
+from proctor.core.facts import CheckDecided, CheckTried, CheckUndecided, CheckWay, Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
 from proctor.live.learner import Learner, draw
@@ -41,7 +41,7 @@ class Bursts:
     # Offering.
 
     async def push_of(self, learner: Learner) -> wire.CheckPush | None:
-        """Open the awaited burst for uploads and say what the player needs; None when no check is pending.
+        """Open the awaited try for its answer and say what the player needs; None when no check is pending.
 
         One that waits for its verdict is told, too: a page that came back would play on uncounted meanwhile.
         """
@@ -49,24 +49,26 @@ class Bursts:
         if check is None:
             return None
         claim, now_ms = learner.claim, self._clock.now_ms()
-        left_ms = check.left_ms(now_ms)
+        left_ms, by_code = check.left_ms(now_ms), check.way is CheckWay.CODE
         ticket = CheckTicket(
             check_id=check.check_id, try_number=check.try_number, learner_id=claim.learner_id,
             institution_id=claim.institution_id, lesson_id=claim.lesson_id, device_id=claim.device_id,
             page_id=claim.page_id, nonce=check.nonce, expires_redis_ms=self._clock.redis_ms(now_ms + left_ms),
-            enrol=not learner.session.person.enrolled,
+            enrol=not learner.session.person.enrolled and not by_code, way=check.way,
+            actions=check.actions(learner.session.policy),
         )  # fmt: skip
         await self._checks.open(ticket, left_ms, self._node)
         learner.offered = (check.check_id, check.try_number)
         return wire.CheckPush(
-            id=check.check_id, kind=str(check.kind), nonce=check.nonce, left_ms=left_ms,
+            id=check.check_id, kind=str(check.kind), way=str(check.way), nonce=check.nonce, left_ms=left_ms,
             try_number=ticket.try_number, tries_left=learner.session.policy.check_tries - check.tries,
-            ticket=self._mint(ticket), upload=f"/api/v1/checks/{check.check_id}/frames", enrol=ticket.enrol,
+            ticket=self._mint(ticket), actions=ticket.actions, enrol=ticket.enrol,
+            upload=f"/api/v1/checks/{check.check_id}/{'code' if by_code else 'frames'}",
             judging=check.state is State.JUDGING,
         )  # fmt: skip
 
     async def offer(self, learner: Learner) -> None:
-        """A check is due: ask the player. When Redis is gone it is our fault, at once."""
+        """A check is due, or goes on in another way: ask the player. When Redis is gone it is our fault, at once."""
         awaited = self.awaited(learner)
         try:
             push = await self.push_of(learner)

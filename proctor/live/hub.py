@@ -37,6 +37,7 @@ from proctor.live.journal import Journal
 from proctor.live.learner import Claim, Learner, Link, draw
 from proctor.live.leases import LeaseKeeper
 from proctor.live.opening import GIVEN_UP, Closing, Opened, Opener, welcome
+from proctor.live.turns import Turns
 from proctor.ports import Checks, CheckTicket, Clock, Inbox, Leases, Nodes, Records, SeatWritten
 from proctor.settings import Settings
 
@@ -58,6 +59,7 @@ class Hub:
         self.learners: dict[int, Learner] = {}
         self.counts: Counter[str] = Counter()
         self.alarms = Alarms()
+        self.turns = Turns()
         self._mint_resume = mint_resume
         self._tasks: set[asyncio.Task] = set()
         self.holding = Holding(self)
@@ -137,15 +139,17 @@ class Hub:
             self.taken(former, claim.device_kind)
         self.learners[claim.learner_id] = learner
         self.counts["opened_resume" if resume else "opened_start"] += 1
-        self.journal.add(learner, session.opened())
+        facts = session.opened()
         if resume is not None:
             spans = tuple((span[0], span[1]) for span in resume.spans)
-            facts = session.resume(spans, resume.frames, resume.pos, now_ms, opening)
-            self._count(facts)
-            self.journal.add(learner, facts)
+            facts += session.resume(spans, resume.frames, resume.pos, now_ms, opening)
+        # Together: the first fact may be the one that fills the journal, and who is held is granted nothing.
+        self._count(facts)
+        self.journal.add(learner, facts)
         if self.holding.on:
             self.journal.add(learner, session.hold("journal_full", now_ms))
-        self.journal.add(learner, session.tick(now_ms, draw()))
+        if not self.turns.put_off(session, now_ms):
+            self.journal.add(learner, session.tick(now_ms, draw()))
         self.keeper.mark(learner)
         self.alarms.set(learner, now_ms)  # the next scan says when it must be looked at
         return learner
@@ -234,7 +238,7 @@ class Hub:
         self._count(facts)
         for fact in facts:
             if isinstance(fact, CheckIssued):
-                learner.trouble = False
+                learner.trouble = learner.trouble and fact.reissued
                 if learner.session.person.check is not None:
                     self.spawn(self.bursts.offer(learner))
             elif isinstance(fact, CheckTried):
@@ -316,15 +320,17 @@ class Hub:
         learner.handover_ms = self.clock.now_ms() + self.settings.handover_ms
         learner.handover_kind = device_kind
         learner.link.send(wire.Handover(in_ms=self.settings.handover_ms))
+        # SQL has it before the lease is taken by force, whatever Redis forgot, and however long it does not answer.
+        self.journal.hurry(learner)
+        self.spawn(self._make_durable(learner))
         self.spawn(self._give_up(learner))
 
-    async def _give_up(self, learner: Learner) -> None:
-        """Without a last word, too, before the lease is taken by force: SQL then has it, whatever Redis forgets.
-
-        A timer of its own: the ticker would be late by a scan, and that is too late.
-        """
+    async def _make_durable(self, learner: Learner) -> None:
         with contextlib.suppress(Unavailable):
             await self.keeper.sync([] if learner.over else [learner])
+
+    async def _give_up(self, learner: Learner) -> None:
+        """Without a last word, too. A timer of its own: the ticker would be late by a scan, and that is too late."""
         await asyncio.sleep(max(0, learner.handover_ms - self.clock.now_ms()) / 1_000)
         await self.hand_over(learner)
 
@@ -384,7 +390,7 @@ class Hub:
         if awaited is not None and not learner.resolving:
             learner.resolving = True
             self.spawn(self.bursts.resolve(learner, *awaited))
-        if session.due_ms <= now_ms:
+        if session.due_ms <= now_ms and not self.turns.put_off(session, now_ms):
             self.emit(learner, session.tick(now_ms, draw()))
 
     async def settle(self) -> None:

@@ -92,6 +92,11 @@ class Journal:
         """Write the seat's state also without a fact: the open stretch has grown."""
         self._of(learner).state = True
 
+    def hurry(self, learner: Learner) -> None:
+        """Write the seat's state, and what waits, now: somebody else is about to take the seat."""
+        self.want_state(learner)
+        self._wake.set()
+
     async def emptied(self, learner: Learner, most_ms: int) -> None:
         """Wait until nothing of this learner waits here, at most so long; the next transaction is now."""
         self._wake.set()

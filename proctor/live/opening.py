@@ -34,6 +34,9 @@ log = structlog.get_logger("opening")
 ASK_EVERY_MS = 50
 STALE_TRIES = 4
 GROUP_MAX = 200
+GROUP_EVERY_S = 0.1  # between two commits: one opening alone costs twenty times its share of a group
+STORM = 16  # openings of a group, behind which as many again are on their way
+STORM_EVERY_S = 0.3  # then: groups of sixty, for each of which all gateways of a machine need one turn of the store
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +66,17 @@ GIVEN_UP = Closing(code=errors.CLOSE_REPLACED, why="given_up")  # nobody hears i
 
 
 class SeatDesk:
-    """Opens committed in groups: a reconnect storm costs a few transactions, not thousands."""
+    """Opens committed in groups: a reconnect storm costs a few transactions, not thousands.
+
+    Whoever comes alone is served at once; who comes right behind another waits until enough may have come to share
+    the price of a transaction, and the turn that all gateways of a machine wait for.
+    """
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._queue: list[tuple[OpenSeat, asyncio.Future]] = []
         self._task: asyncio.Task | None = None
+        self._next_s = 0.0  # by the loop's clock: not before it the next group
 
     async def open(self, request: OpenSeat) -> SeatOpened | SeatRefused:
         future = asyncio.get_running_loop().create_future()
@@ -78,8 +86,12 @@ class SeatDesk:
         return await future
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._queue:
+            if len(self._queue) < GROUP_MAX and (early_s := self._next_s - loop.time()) > 0:
+                await asyncio.sleep(early_s)
             group, self._queue = self._queue[:GROUP_MAX], self._queue[GROUP_MAX:]
+            self._next_s = loop.time() + (STORM_EVERY_S if len(group) >= STORM else GROUP_EVERY_S)
             await self._commit(group)
 
     async def _commit(self, group: list[tuple[OpenSeat, asyncio.Future]]) -> None:

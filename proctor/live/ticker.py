@@ -16,7 +16,9 @@ async def run_ticker(hub: Hub, stop: asyncio.Event) -> None:
 
 
 def scan(hub: Hub, now_ms: int) -> None:
-    """Due sessions, silent sockets, and seats whose state is old."""
+    """Due sessions, silent sockets, and seats whose state is old. Checks that wait for their turn are due in each
+    scan, the oldest first."""
+    hub.turns.waiting = 0
     for learner in list(hub.alarms.due(now_ms)):
         _look(hub, learner, now_ms)
         if not learner.over:

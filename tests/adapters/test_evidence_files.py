@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.memory import MemoryFaceKeys
 from proctor.errors import Refused, Unavailable
 
 PICTURE = b"\xff\xd8\xff\xe0" + b"a face" * 500
@@ -16,7 +17,7 @@ ABOUT = {"kind": "burst", "institution_id": 1, "learner_id": 2}
 
 @pytest.fixture
 def evidence(tmp_path: Path) -> FileEvidence:
-    return FileEvidence(tmp_path / "evidence", b"e" * 32)
+    return FileEvidence(tmp_path / "evidence", MemoryFaceKeys())
 
 
 def files(tmp_path: Path) -> list[Path]:
@@ -67,4 +68,4 @@ async def test_an_altered_or_exchanged_file_is_corruption(evidence: FileEvidence
 async def test_a_disk_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "evidence").write_text("a file where the folder should be")
     with pytest.raises(Unavailable, match="evidence"):
-        await FileEvidence(tmp_path / "evidence", b"e" * 32).put(PICTURE, **ABOUT)
+        await FileEvidence(tmp_path / "evidence", MemoryFaceKeys()).put(PICTURE, **ABOUT)

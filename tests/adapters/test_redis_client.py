@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, ResponseError
@@ -29,10 +31,10 @@ async def test_a_script_survives_a_store_that_forgot_it(valkey: str) -> None:
     client = connect(valkey)
     try:
         scripts = Scripts(client)
-        key = "zx:test:stream-of-scripts"
-        assert await scripts.run("job_put", [key], [1, b"x"]) == 1
+        key = "zx:test:lease-of-scripts"
+        assert await scripts.run("reseed", [key], [7]) == 7
         await client.script_flush()
-        assert await scripts.run("job_put", [key], [1, b"x"]) == 0
+        assert await scripts.run("reseed", [key], [5]) == 7
         await client.delete(key)
         assert abs(await redis_time_ms(client) - await redis_time_ms(client)) < 1_000
     finally:
@@ -50,3 +52,23 @@ async def test_a_store_that_does_not_answer_is_unavailable(tmp_path) -> None:
 
 def test_text_of_an_answer() -> None:
     assert [text(value) for value in (b"a", "a", None)] == ["a", "a", ""]
+
+
+async def test_what_many_ask_at_once_goes_together_and_an_error_is_its_askers_own(valkey: str) -> None:
+    client = connect(valkey)
+    try:
+        scripts = Scripts(client)
+        await client.set("zx:test:together:text", "no number")
+        before = await client.info("stats")
+        keys = [f"zx:test:together:{index}" for index in range(50)]
+        asked = [scripts.ask("SET", key, "1", "NX", "PX", 5_000) for key in keys]
+        *answers, wrong = await asyncio.gather(
+            *asked, scripts.ask("INCR", "zx:test:together:text"), return_exceptions=True
+        )
+        after = await client.info("stats")
+        assert all(answers) and isinstance(wrong, Unavailable)
+        reads = after["total_reads_processed"] - before["total_reads_processed"]
+        assert reads <= 4, "fifty questions in few messages"
+    finally:
+        await client.delete("zx:test:together:text")
+        await client.aclose()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proctor.adapters.vault import AesVault
+from proctor.adapters.vault import RingVault
 
-VAULT = AesVault(b"k" * 32)
+VAULT = RingVault.of(b"k" * 32)
 
 
 @given(st.text(max_size=60))
@@ -38,7 +38,7 @@ def test_a_field_cannot_be_moved_into_another_and_another_key_opens_nothing() ->
     with pytest.raises(AssertionError, match=r"account\.name does not open"):
         VAULT.open(sealed, field="account.name")
     with pytest.raises(AssertionError):
-        AesVault(b"x" * 32).open(sealed, field="account.id_number")
+        RingVault.of(b"x" * 32).open(sealed, field="account.id_number")
 
 
 def test_an_index_is_equal_for_equals_of_one_field_and_one_key() -> None:
@@ -47,6 +47,6 @@ def test_an_index_is_equal_for_equals_of_one_field_and_one_key() -> None:
     others = (
         VAULT.index("110102", field="account.id_number"),
         VAULT.index("110101", field="account.phone"),
-        AesVault(b"x" * 32).index("110101", field="account.id_number"),
+        RingVault.of(b"x" * 32).index("110101", field="account.id_number"),
     )
     assert index not in others

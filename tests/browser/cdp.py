@@ -147,6 +147,10 @@ class Browser:
         return (await self.call("Target.createBrowserContext"))["browserContextId"]
 
 
+COMPLETE = """document.readyState === 'complete'
+  && [...document.querySelectorAll('link[rel=stylesheet]')].every(link => link.sheet)"""
+
+
 class Page:
     """One tab. Errors of its scripts are kept in `errors`."""
 
@@ -175,15 +179,17 @@ class Page:
         return await self._browser.call(method, self._session, **params)
 
     async def goto(self, url: str) -> None:
-        """Navigate and wait until the document is complete."""
+        """Navigate and wait until the new document is complete, with its styles."""
+        await self.js("window.left = true")
         await self.call("Page.navigate", url=url)
         await asyncio.sleep(0.05)
-        await self.until("document.readyState === 'complete' && location.href !== 'about:blank'", 30)
+        await self.until(f"!window.left && location.href !== 'about:blank' && {COMPLETE}", 30)
 
     async def reload(self) -> None:
+        await self.js("window.left = true")
         await self.call("Page.reload")
         await asyncio.sleep(0.2)
-        await self.until("document.readyState === 'complete'", 30)
+        await self.until(f"!window.left && {COMPLETE}", 30)
 
     async def js(self, expression: str) -> Any:
         """The value of an expression (promises are awaited)."""
@@ -231,7 +237,7 @@ class Page:
         await self.call("Input.insertText", text=text)
 
     async def press(self, key: str) -> None:
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, " ": 32}
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, " ": 32}
         text = {"Enter": "\r", " ": " "}.get(key, "")
         for kind in ("keyDown", "keyUp"):
             await self.call(

@@ -11,6 +11,7 @@ from tests import pictures
 from tests.browser.cdp import Browser
 from tests.browser.conftest import OUT
 from tests.browser.steps import counted, state, total_ms
+from tests.browser.test_faces import STAGE
 from tests.client import Person
 from tests.stack import Stack
 from tests.world import PASSWORD
@@ -60,11 +61,11 @@ async def test_a_host_starts_a_lesson_by_ticket_without_a_cookie(stack: Stack, t
         # The first capture enrols, and that takes more than one picture: a person will look at it.
         for _try in range(3):
             await page.upload(".zx-file", tmp_path / "me.jpg")
-            await asyncio.sleep(1.5)
-            if not await page.js("!!document.querySelector('[data-sheet=check] [data-act=file]')"):
-                if not await page.js("!!document.querySelector('[data-act=retry]')"):
-                    break
-                await page.click("[data-act=other-way]")
+            await page.until(f"['again', 'result'].includes({STAGE} || 'result')", 30)
+            if await page.js(f"{STAGE}") != "again":
+                break
+            await page.click("[data-act=retry]")
+            await page.until("!!document.querySelector('[data-sheet=check] [data-act=file]')", 20)
         if await page.js("!!document.querySelector('[data-sheet=check] [data-act=close]')"):
             await page.click("[data-sheet=check] [data-act=close]")
         await state(page, "counting", seconds=20)

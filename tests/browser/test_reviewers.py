@@ -24,7 +24,7 @@ async def flagged(stack: Stack) -> tuple[int, str]:
         await person.sign_in(login, PASSWORD)
         await person.consent()
         study = await person.study(1)
-        await person.upload(study.welcome["check"], pictures.jpegs(pictures.moving_man()))
+        await person.upload(await study.asked(), pictures.jpegs(pictures.moving_man()))
         await study.hear("verdict")
         await study.beat("play")
         for _second in range(2):

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from proctor.adapters import redis_checks
-from proctor.adapters.memory import LEFT_OVER_MS, MemoryChecks, MemoryInbox
+from proctor.adapters.memory import MemoryChecks, MemoryInbox
 from proctor.adapters.redis_checks import RedisChecks
 from proctor.adapters.redis_client import redis_time_ms
 from proctor.adapters.redis_inbox import RedisInbox
@@ -98,6 +98,20 @@ async def test_a_burst_after_its_deadline_is_late_and_opening_again_moves_it(des
     assert isinstance(await desk.checks.accept(one, "a"), Accepted)
 
 
+async def test_an_acceptance_says_how_long_ago_its_try_was_first_opened(desk: Desk) -> None:
+    """Also when a reconnect opened it again, and each try by itself."""
+    first = ticket()
+    second = ticket(2, first.check_id)
+    opened_ms = await desk.checks.open(first, 60_000, "n1")
+    await asyncio.sleep(0.12)
+    await desk.checks.open(first, 60_000, "n2")
+    answer = await desk.checks.accept(first, "a")
+    assert isinstance(answer, Accepted) and answer.open_ms == answer.redis_ms - opened_ms
+    opened_ms = await desk.checks.open(second, 60_000, "n2")
+    answer = await desk.checks.accept(second, "b")
+    assert isinstance(answer, Accepted) and answer.open_ms == answer.redis_ms - opened_ms <= 100
+
+
 async def test_opening_again_keeps_what_was_accepted(desk: Desk) -> None:
     one = ticket()
     await desk.checks.open(one, 60_000, "n1")
@@ -182,9 +196,3 @@ async def test_of_many_uploads_at_once_exactly_one_is_fresh(desk: Desk, same: bo
         assert all(isinstance(answer, Accepted) for answer in others)
     else:
         assert {why(answer) for answer in others} == {"other_bytes"}
-
-
-def test_the_patience_with_a_worker_is_the_same_in_memory_and_in_redis() -> None:
-    from proctor.adapters import redis_jobs
-
-    assert LEFT_OVER_MS == redis_jobs.LEFT_OVER_MS == 5_000

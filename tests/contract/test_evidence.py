@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proctor.adapters.evidence_files import FileEvidence
-from proctor.adapters.memory import MemoryEvidence
+from proctor.adapters.memory import MemoryEvidence, MemoryFaceKeys
 from proctor.errors import Refused, Unavailable
 
 WHO = {"kind": "burst", "institution_id": 42, "learner_id": 4711}
@@ -17,7 +17,7 @@ WHO = {"kind": "burst", "institution_id": 42, "learner_id": 4711}
 
 @pytest.fixture(params=["memory", "files"])
 def evidence(request, tmp_path: Path):
-    return MemoryEvidence() if request.param == "memory" else FileEvidence(tmp_path, b"e" * 32)
+    return MemoryEvidence() if request.param == "memory" else FileEvidence(tmp_path, MemoryFaceKeys())
 
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 4_000], ids=["empty", "small", "large"])
@@ -55,7 +55,7 @@ async def test_many_at_once_do_not_mix(evidence) -> None:
 
 
 async def test_files_are_sealed_readable_by_the_owner_only_and_bound_to_their_id(tmp_path: Path) -> None:
-    evidence = FileEvidence(tmp_path, b"e" * 32)
+    evidence = FileEvidence(tmp_path, MemoryFaceKeys())
     first, second = await evidence.put(b"a picture", **WHO), await evidence.put(b"another one", **WHO)
     files = {path.name: path for path in tmp_path.rglob("*") if path.is_file()}
     assert set(files) == {first, second}
@@ -68,7 +68,7 @@ async def test_files_are_sealed_readable_by_the_owner_only_and_bound_to_their_id
 
 async def test_a_disk_that_does_not_take_it_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "no folder").write_bytes(b"")
-    evidence = FileEvidence(tmp_path / "no folder", b"e" * 32)
+    evidence = FileEvidence(tmp_path / "no folder", MemoryFaceKeys())
     for call in (evidence.put(b"x", **WHO), evidence.get("0" * 32), evidence.delete("0" * 32)):
         with pytest.raises(Unavailable):
             await call

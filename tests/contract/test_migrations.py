@@ -12,6 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select
 
+import proctor.modules.codeway.tables
+import proctor.modules.identity.tables  # noqa: F401 - imported for their tables, as the migrations do
 from proctor.adapters import migrations
 from proctor.adapters.sql_database import HEAD, SqlDatabase
 from proctor.modules.schema import metadata

@@ -75,7 +75,8 @@ async def test_the_tables_are_what_the_pure_fold_of_the_facts_says(db, steps) ->
         for status in Status:
             assert row[f"{status}_ms"] == expected.get((row["lesson_id"], row["day"], status), 0)
     _learners, differences = await rebuild(db, write=False)
-    assert differences == []
+    # Other tests share the database, and some write a ledger that no fact tells of.
+    assert [one for one in differences if one.learner_id == world.learner] == []
 
 
 async def test_a_damaged_ledger_is_found_and_mended_from_the_facts(db) -> None:

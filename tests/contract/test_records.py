@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from msgspec.structs import replace
 from sqlalchemy import func, select, update
 
 from proctor.adapters.memory_records import MemoryRecords
@@ -14,6 +15,7 @@ from proctor.core.facts import (
     CheckDecided,
     CheckIssued,
     CheckKind,
+    CheckWay,
     Completed,
     Credited,
     Flagged,
@@ -235,6 +237,32 @@ async def test_a_check_for_people_opens_one_case_and_more_of_the_same_joins_it(d
         check = (await conn.execute(select(checks).where(checks.c.learner_id == world.learner))).one()
     assert (case.kind, case.status, case.version, len(causes)) == ("unclear", "open", 2, 2)
     assert (check.outcome, check.kind, check.tries) == ("unclear", "start", 1)
+
+
+async def test_a_check_stands_in_the_record_with_the_way_by_which_it_went_on(either) -> None:
+    """Reports name it; a check that goes on in another way stays one check."""
+    world, records = await opened(either)
+    id_ = f"c{world.learner}-1"
+    issued = CheckIssued(
+        lesson_id=world.lesson, at_ms=NOW_MS, cause="tick", check_id=id_, number=1, kind=CheckKind.START, nonce="n",
+        window_ms=60_000, way=CheckWay.ACTIVE,
+    )  # fmt: skip
+
+    async def ways() -> list[tuple[str, str]]:
+        if either is None:
+            return [(row.way, row.outcome) for row in records.checks.values() if row.learner_id == world.learner]
+        async with either.read() as conn:
+            found = await conn.execute(
+                select(checks.c.way, checks.c.outcome).where(checks.c.learner_id == world.learner)
+            )
+            return [tuple(row) for row in found.all()]
+
+    await records.write([write(world, 1, issued)])
+    assert await ways() == [("active", "pending")]
+    await records.write([write(world, 1, replace(issued, reissued=True, window_ms=9_000, way=CheckWay.CODE))])
+    assert await ways() == [("code", "pending")]
+    await records.write([write(world, 1, replace(decided(world, 1, Outcome.PASSED), way=CheckWay.CODE))])
+    assert await ways() == [("code", "passed")]
 
 
 async def test_a_check_whose_ending_died_with_its_gateway_is_pending_no_longer_when_a_seat_opens(either) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proctor.adapters.vault import AesVault
+from proctor.adapters.vault import RingVault
 
-VAULT, OTHER = AesVault(b"k" * 32), AesVault(b"x" * 32)
+VAULT, OTHER = RingVault.of(b"k" * 32), RingVault.of(b"x" * 32)
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
 

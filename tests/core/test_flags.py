@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from proctor.core.facts import FlagKind
-from proctor.core.flags import HOUR_MS, SCORES, takeovers_after
+from proctor.core.facts import FlagKind, Outcome
+from proctor.core.flags import HINTS, HOUR_MS, SCORES, of_capture, takeovers_after
+from proctor.core.inputs import Verdict
 from proctor.core.policy import Policy
 
 NOW = 10 * HOUR_MS
@@ -29,6 +30,16 @@ def test_a_page_swap_on_one_device_counts_nothing() -> None:
 def test_no_more_takeovers_are_kept_than_the_rule_needs() -> None:
     kept, many = takeovers_after(tuple(range(NOW - 9, NOW)), True, NOW, Policy())
     assert len(kept) == 3 and many
+
+
+def test_how_pictures_came_raises_flags_and_words_nobody_knows_raise_none() -> None:
+    def of(**more):
+        return of_capture(Verdict(check_id="c", try_number=1, outcome=Outcome.PASSED, **more))
+
+    assert of() == ()
+    assert of(source="file") == ((FlagKind.UNTRUSTED_CAPTURE, "file"),)
+    assert of(hints=("virtual_camera", "moon")) == ((FlagKind.VIRTUAL_CAMERA, "virtual_camera"),)
+    assert set(HINTS.values()) <= set(FlagKind)
 
 
 def test_every_flag_has_a_score() -> None:

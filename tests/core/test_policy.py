@@ -23,6 +23,8 @@ def test_the_default_pack_keeps_the_relations_that_the_rules_rely_on() -> None:
         {"check_every_ms_min": 900_001},
         {"check_tries": 0},
         {"review_persons": 3},
+        {"active_one_in": -1},
+        {"active_turns": 0},
     ],
 )
 def test_a_pack_that_contradicts_itself_is_refused(wrong) -> None:
@@ -40,4 +42,5 @@ def test_the_default_pack_is_that_of_the_domain() -> None:
     assert (DEFAULT.check_window_ms, DEFAULT.check_tries) == (minute_ms, 3)
     assert (DEFAULT.misses_review_per_10000, DEFAULT.makeup_days) == (1_875, 3)  # 9 of 48
     assert DEFAULT.rate_max_permille == 1_000 and DEFAULT.daily_cap_ms == 6 * hour_ms == 8 * 45 * minute_ms
+    assert DEFAULT.active_start and DEFAULT.active_end and DEFAULT.active_takeover and DEFAULT.active_one_in == 5
     assert DEFAULT.review_persons == 2 and DEFAULT.complete_rest_ms == 2_000

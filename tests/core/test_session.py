@@ -14,6 +14,7 @@ from proctor.core.facts import (
     CheckIssued,
     CheckKind,
     CheckUndecided,
+    CheckWay,
     Closed,
     Completed,
     Credited,
@@ -245,22 +246,58 @@ def test_without_a_worker_a_lesson_can_begin_and_the_next_decided_check_spans_it
     assert status_ms(player) == {Status.FINAL: 10_000}
 
 
-def test_no_consent_means_no_capture_and_a_person_looks() -> None:
-    player = Player(passed=False, face_consent=False, duration_ms=2_000_000)
-    player.tick()
-    decided = of(player, CheckDecided)[0]
-    assert (decided.outcome, decided.detail, decided.review) == (Outcome.UNCLEAR, "no_consent", True)
+def test_a_whole_lesson_is_finished_by_who_never_agreed_to_show_a_face() -> None:
+    """Of equal standing: every check goes by code, and what it passes is final without anybody looking."""
+    player = Player(passed=False, face_consent=False, duration_ms=900_000)
+    player.pass_check()
     player.play()
-    player.beat()
-    assert player.total_ms == 10_000
+    while not of(player, Completed):
+        player.pass_check()
+        player.beat()
+    player.beat("pause")
+    player.pass_check()
+    asked, decided = of(player, CheckIssued), of(player, CheckDecided)
+    assert [fact.kind for fact in asked] == [CheckKind.START, CheckKind.RANDOM, CheckKind.RANDOM, CheckKind.END]
+    assert {fact.way for fact in asked + decided} == {CheckWay.CODE}
+    assert not any(fact.review for fact in decided) and status_ms(player) == {Status.FINAL: 900_000}
 
 
-def test_choosing_another_way_waits_for_a_person_at_once() -> None:
+def decline(player: Player, why: str) -> None:
+    check = player.session.person.check
+    assert check is not None
+    frame = Sheet(check=check.check_id, state="declined", why=why)
+    player.add(player.session.sheet(frame, player.now_ms, player.dice()))
+
+
+def test_who_has_no_way_to_answer_waits_for_a_person_and_goes_on_at_once() -> None:
     player = Player(passed=False)
     player.tick()
-    frame = Sheet(check="c2", state="declined", why="no_camera")
-    player.add(player.session.sheet(frame, player.now_ms, player.dice()))
+    decline(player, "no_camera")
     assert of(player, CheckDecided)[0].detail == "no_camera" and player.session.view().go_on
+
+
+def test_another_way_is_one_tap_and_what_it_passes_is_final() -> None:
+    player = Player(duration_ms=2_000_000)
+    to_random_check(player)
+    left_ms = player.session.person.check.left_ms(player.now_ms + 9_000)
+    player.now_ms += 9_000
+    decline(player, "other_way")
+    again = of(player, CheckIssued)[-1]
+    assert (again.way, again.reissued, again.window_ms) == (CheckWay.CODE, True, left_ms)
+    assert not player.session.view().go_on, "the same window"
+    player.pass_check()
+    assert status_ms(player) == {Status.FINAL: 420_000}
+
+
+def test_who_cannot_do_the_actions_keeps_the_time_for_a_person_to_see() -> None:
+    player = Player(duration_ms=2_000_000)
+    to_random_check(player)
+    decline(player, "cannot_act")
+    assert of(player, CheckIssued)[-1].way is CheckWay.ROUTINE
+    player.pass_check()
+    decided = of(player, CheckDecided)[-1]
+    assert (decided.outcome, decided.detail, decided.review) == (Outcome.UNCLEAR, "cannot_act", True)
+    assert status_ms(player) == {Status.WAITING: 420_000} and player.session.view().go_on
 
 
 def test_a_verdict_for_another_burst_changes_nothing() -> None:
@@ -273,12 +310,17 @@ def test_a_verdict_for_another_burst_changes_nothing() -> None:
     assert player.session.snapshot(player.now_ms) == before
 
 
-def test_a_file_capture_raises_a_flag() -> None:
+@pytest.mark.parametrize(
+    ("how", "flag"), [({"source": "file"}, "untrusted_capture"), ({"hints": ("virtual_camera",)}, "virtual_camera")]
+)
+def test_how_pictures_came_is_a_flag_and_changes_nothing_else(how: dict, flag: str) -> None:
     player = Player(passed=False)
     player.tick()
-    verdict = Verdict(check_id="c2", try_number=1, outcome=Outcome.PASSED, source="file")
+    verdict = Verdict(check_id="c2", try_number=1, outcome=Outcome.PASSED, **how)
     player.add(player.session.judged(verdict, player.now_ms, player.dice()))
-    assert [flag.flag for flag in of(player, Flagged)] == ["untrusted_capture"]
+    assert [one.flag for one in of(player, Flagged)] == [flag]
+    (decided,) = of(player, CheckDecided)
+    assert (decided.outcome, decided.review) == (Outcome.PASSED, False) and player.session.view().go_on
 
 
 # Reconnects.
@@ -394,13 +436,32 @@ def test_a_void_leaves_the_coverage_and_may_be_watched_again() -> None:
     assert player.total_ms == 20_000
 
 
-def test_withdrawn_consent_ends_the_pending_check_and_nothing_more_is_taken() -> None:
+@pytest.mark.parametrize("accepted", [False, True])
+def test_withdrawn_consent_turns_the_pending_check_into_one_by_code_in_its_window(accepted: bool) -> None:
+    """Also while its burst is judged: what a worker may still say of those pictures is not heard."""
     player = Player(passed=False)
     player.tick()
+    check = player.session.person.check
+    deadline_ms = check.deadline_ms
+    if accepted:
+        player.session.accepted(check.check_id, 1, player.now_ms)
     player.add(player.session.instruct(Instruction(version=1, action="consent_withdrawn"), player.now_ms))
+    assert player.session.person.check is check and (check.way, check.try_number) == (CheckWay.CODE, 2)
+    assert check.deadline_ms == deadline_ms and of(player, CheckIssued)[-1].way is CheckWay.CODE
+    stale = Verdict(check_id=check.check_id, try_number=1, outcome=Outcome.MISMATCH)
+    assert player.session.judged(stale, player.now_ms, player.dice()) == ()
+    player.pass_check()
+    assert of(player, CheckDecided)[-1].outcome is Outcome.PASSED
+
+
+def test_consent_withdrawn_while_the_line_was_down_is_known_at_the_next_welcome() -> None:
+    player = Player(passed=False)
     player.tick()
-    assert of(player, CheckUndecided)[-1].why == "consent_withdrawn"
-    assert of(player, CheckDecided)[-1].detail == "no_consent"
+    session = Session(
+        after(player.session.snapshot(player.now_ms), 5_000, face_consent=False), player.policy, T0 + 5_000, Dice()()
+    )
+    assert [fact.way for fact in session.opened() if isinstance(fact, CheckIssued)] == [CheckWay.CODE]
+    assert session.person.check is not None and session.person.check.left_ms(T0 + 5_000) == 60_000
 
 
 def test_a_hold_closes_what_was_earned_and_earns_nothing() -> None:
@@ -444,7 +505,11 @@ acts = st.lists(
             st.just("beat"), kinds, st.integers(0, 40_000), st.integers(0, 40_000), st.integers(0, 200_000),
             st.booleans(), st.sampled_from([-1, 0, 200]),
         ),
-        st.tuples(st.just("check"), st.sampled_from(["passed", "unclear", "mismatch", "our_fault"])),
+        st.tuples(
+            st.just("check"), st.sampled_from(["passed", "unclear", "mismatch", "our_fault"]), st.booleans()
+        ),
+        st.tuples(st.just("decline"), st.sampled_from(["other_way", "cannot_act", "denied"])),
+        st.tuples(st.just("withdraw")),
         st.tuples(st.just("expire")),
         st.tuples(st.just("void"), st.integers(0, 100_000), st.integers(1, 50_000)),
         st.tuples(st.just("day")),
@@ -466,7 +531,14 @@ def run(player: Player, script) -> tuple[int, list]:
             player.pos = place_ms if kind == "seek" else player.pos
             player.beat(kind, wait_ms, played_ms, visible=seen, frames=frames)
         elif act[0] == "check":
-            player.pass_check(Outcome(act[1]))
+            player.pass_check(Outcome(act[1]), active_next=act[2])
+        elif act[0] == "decline":
+            if player.session.person.check is not None:
+                decline(player, act[1])
+        elif act[0] == "withdraw":
+            version += 1
+            withdrawn = Instruction(version=version, action="consent_withdrawn")
+            player.add(player.session.instruct(withdrawn, player.now_ms))
         elif act[0] == "expire":
             player.now_ms += 61_000
             idle_ms += 61_000

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proctor.core.facts import CheckKind
+from proctor.core.facts import CheckKind, CheckWay
 from proctor.core.inputs import PendingCheck, Snapshot
 from proctor.core.intervals import normalise
 from proctor.core.seat import CLOSED_MAX, PIECES_MAX
@@ -20,7 +20,8 @@ count = st.integers(0, 2**31)
 spans = st.lists(st.tuples(ms, ms), max_size=6).map(normalise)
 pending = st.builds(
     PendingCheck, check_id=st.text(max_size=32), number=count, kind=st.sampled_from(CheckKind),
-    nonce=st.text(max_size=16), left_ms=ms, at_redis_ms=time_ms,
+    nonce=st.text(max_size=16), left_ms=ms, at_redis_ms=time_ms, way=st.sampled_from(CheckWay),
+    roll=st.integers(0, 2**16 - 1), first_try=st.integers(1, 9), aided=st.booleans(),
 )  # fmt: skip
 snapshots = st.builds(
     Snapshot, learner_id=count, lesson_id=count, fence=count, seq=count, at_redis_ms=time_ms, position_ms=ms,
@@ -58,15 +59,27 @@ def worst() -> Snapshot:
         pending=PendingCheck(
             check_id="f" * 24, number=60_000, kind=CheckKind.RANDOM, nonce="f" * 16, left_ms=60_000,
             at_redis_ms=now_ms, frozen=True, freezes=1, tries=2, mismatches=1, accepted_try=3,
-            accepted_redis_ms=now_ms, detail="w" * 24, first_redis_ms=now_ms,
+            accepted_redis_ms=now_ms, detail="w" * 24, first_redis_ms=now_ms, way=CheckWay.ACTIVE, roll=2**16 - 1,
+            first_try=4,
         ),
         checks_decided=60_000, checks_missed=60_000, score=60_000, instruction_version=60_000, must_check=False,
-        stopped=True, due=None, takeovers=(now_ms,) * 3, reach_ms=2 * base_ms,
+        stopped=True, due=None, takeovers=(now_ms,) * 3, reach_ms=2 * base_ms, owes_active=True, faults=4,
     )  # fmt: skip
 
 
 def test_the_worst_snapshot_that_a_seat_keeps_is_small() -> None:
     assert len(encode_snapshot(worst())) <= BYTES_MAX
+
+
+def test_a_snapshot_of_before_checks_had_a_way_is_read_as_routine() -> None:
+    """Rows and leases outlive an upgrade: what is missing at the end of an array has its default."""
+    fields = msgspec.msgpack.decode(encode_snapshot(worst()))
+    assert len(fields) == 33
+    place = Snapshot.__struct_fields__.index("pending")
+    fields[place] = fields[place][:14]
+    old = decode_snapshot(msgspec.msgpack.encode(fields[:31]))
+    assert old.pending is not None and (old.pending.way, old.pending.first_try) == (CheckWay.ROUTINE, 1)
+    assert (old.owes_active, old.faults, old.reach_ms) == (False, 0, worst().reach_ms)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"\x90", b"nothing"])

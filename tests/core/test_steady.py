@@ -148,4 +148,4 @@ def test_a_steady_beat_goes_the_straight_way_and_one_that_is_not_leaves_nothing_
 def test_encoded_fields_are_those_of_the_snapshot_in_its_order():
     player = Player()
     for snapshot in (player.session.snapshot(T0), decode_snapshot(player.session.encoded(T0))):
-        assert len(Snapshot.__struct_fields__) == 31 and encode_snapshot(snapshot) == player.session.encoded(T0)
+        assert len(Snapshot.__struct_fields__) == 33 and encode_snapshot(snapshot) == player.session.encoded(T0)

@@ -64,13 +64,18 @@ class Player:
     def tick(self) -> tuple[Fact, ...]:
         return self.add(self.session.tick(self.now_ms, self.dice()))
 
-    def pass_check(self, outcome: Outcome = Outcome.PASSED, detail: str = "") -> tuple[Fact, ...]:
+    def pass_check(
+        self, outcome: Outcome = Outcome.PASSED, detail: str = "", *, active_next: bool = False
+    ) -> tuple[Fact, ...]:
         """Answer the due check, if any, with one verdict."""
         self.tick()
         check = self.session.person.check
         if check is None:
             return ()
-        verdict = Verdict(check_id=check.check_id, try_number=check.try_number, outcome=outcome, detail=detail)
+        verdict = Verdict(
+            check_id=check.check_id, try_number=check.try_number, outcome=outcome, detail=detail,
+            active_next=active_next,
+        )  # fmt: skip
         self.session.accepted(check.check_id, check.try_number, self.now_ms)
         return self.add(self.session.judged(verdict, self.now_ms, self.dice()))
 

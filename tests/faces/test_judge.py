@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from proctor.core.facts import Outcome
+from proctor.faces.backends import NAME
 from proctor.faces.judge import Judge
 from proctor.faces.match import Judgement
-from proctor.faces.models import NAME
 from tests import pictures
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proctor.core.facts import Outcome
+from proctor.core.facts import CheckWay, Outcome
 from proctor.faces.match import Judgement, compare
 from proctor.faces.quality import Look
+from proctor.ports import Shot
+from tests.faces.test_liveness import _face as turned
 
 ACCEPT, GREY = 0.45, 0.36
 ME = np.eye(128, dtype=np.float32)[0]
@@ -28,7 +30,13 @@ def _at(cosine: float) -> np.ndarray:
 def _judged(
     looks: list[Look], vectors: list[np.ndarray], template: np.ndarray | None = ME, source: str = "camera"
 ) -> Judgement:
-    return compare(looks, vectors, template, accept=ACCEPT, grey=GREY, source=source)
+    return compare(looks, _by_look(looks, vectors), template, accept=ACCEPT, grey=GREY, source=source)
+
+
+def _by_look(looks: list[Look], vectors: list[np.ndarray]) -> dict[int, np.ndarray]:
+    """The vectors belong to the usable looks, in order."""
+    usable = [index for index, one in enumerate(looks) if not one.problem]
+    return dict(zip(usable, vectors, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -135,10 +143,42 @@ def test_enrolment_asks_for_more_than_a_check() -> None:
     assert (found.outcome, found.detail, found.template) == (Outcome.UNCLEAR, "turned", None)
 
 
+def _active(straight: list[float], poor: int = 0) -> Judgement:
+    """A burst in which a head turned left and right as asked; its straight frames lie at these cosines to ME."""
+    actions, looks, vectors, shots = ("left", "right"), [], {}, []
+    for number, action in enumerate((-1, -1, 0, -1, 1, -1)):
+        face = turned((0.0, 2.0, 25.0, 0.0, -25.0, 1.0)[number])
+        aligned = np.random.default_rng(number).integers(0, 255, (112, 112, 3)).astype(np.uint8)
+        looks.append(Look("", aligned, face.yaw, 1.0 + number / 100, face=face, size=(640, 480)))
+        shots.append(Shot(at_ms=400 * number, action=action))
+        vectors[number] = _at(straight[min(len(shots) - 1, len(straight) - 1)])
+    for number in (0, 5)[:poor]:
+        looks[number] = Look("blurred", face=looks[number].face)
+        del vectors[number]
+    return compare(
+        looks, vectors, ME, accept=ACCEPT, grey=GREY, source="camera", way=CheckWay.ACTIVE, actions=actions,
+        shots=shots,
+    )  # fmt: skip
+
+
+def test_an_active_burst_is_decided_on_the_mean_of_its_three_best_straight_frames() -> None:
+    # The straight frames 0, 1, 3 and 5 by quality: 5, 3 and 1 are the best; the turned ones do not count.
+    found = _active([0.5, 0.6, 0.99, 0.7, 0.99, 0.8])
+    assert (found.outcome, found.score) == (Outcome.PASSED, pytest.approx(0.7, abs=1e-4))
+    assert _active([0.9, 0.40, 0.9, 0.42, 0.9, 0.44]).outcome is Outcome.UNCLEAR
+    assert _active([0.9, 0.3, 0.3, 0.3, 0.3, 0.3]).outcome is Outcome.MISMATCH
+
+
+def test_two_straight_frames_are_too_few_for_an_active_burst() -> None:
+    assert _active([0.9], poor=1).outcome is Outcome.PASSED
+    found = _active([0.9], poor=2)
+    assert (found.outcome, found.detail) == (Outcome.UNCLEAR, "blurred")
+
+
 def test_enrolment_agrees_at_the_threshold_that_checks_use() -> None:
     looks = [_good(i) for i in range(3)]
     vectors = [ME, ME, _at(0.55)]
-    strict = compare(looks, vectors, None, accept=0.6, grey=0.5, source="camera")
+    strict = compare(looks, _by_look(looks, vectors), None, accept=0.6, grey=0.5, source="camera")
     assert (strict.outcome, strict.detail) == (Outcome.UNCLEAR, "changing")
     assert _judged(looks, vectors, None).outcome is Outcome.PASSED
 

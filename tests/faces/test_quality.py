@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import time
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from proctor.faces import quality
-from proctor.faces.models import Face, Models
+from proctor.faces.backends import Model
+from proctor.faces.models import Face
 from proctor.faces.quality import Limits, decode, look
 from tests import pictures
 
@@ -32,7 +36,7 @@ def _sized(data: bytes, width: int, height: int) -> bytes:
     return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
 
 
-def test_an_ordinary_picture_of_a_person_is_usable(models: Models) -> None:
+def test_an_ordinary_picture_of_a_person_is_usable(models: Model) -> None:
     for frame in (_frame(), pictures.astronaut()[0]):
         found = look(models, decode(_jpeg(frame)))
         assert found.problem == "" and abs(found.yaw) < 0.2
@@ -79,6 +83,71 @@ def test_no_second_frame_header_hides_behind_a_marker_without_length(
     assert decode(trick) is None
 
 
+def _exif(data: bytes, orientation: int) -> bytes:
+    """The same file with a note on how the camera was held."""
+    note = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes((orientation, 0, 0, 0)) + bytes(4)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + data[2:]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(3, cv2.ROTATE_180), (6, cv2.ROTATE_90_COUNTERCLOCKWISE), (8, cv2.ROTATE_90_CLOCKWISE)],
+)
+def test_a_phone_held_sideways_gives_an_upright_face(models: Model, orientation: int, turned: int) -> None:
+    picture = decode(_exif(_jpeg(cv2.rotate(_frame(), turned)), orientation))
+    assert picture is not None and np.abs(picture.astype(int) - _frame()).mean() < 4
+    assert look(models, picture).problem == ""
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_print_colours_and_grey_are_read(models: Model, mode: str) -> None:
+    out = io.BytesIO()
+    Image.fromarray(_frame()[:, :, ::-1]).convert(mode).save(out, "JPEG", quality=90)
+    assert look(models, decode(out.getvalue())).problem == ""
+
+
+@pytest.mark.parametrize(("times", "width"), [(1, 640), (2, 640), (3, 960), (4, 640)])
+def test_a_large_picture_is_decoded_smaller(models: Model, times: int, width: int) -> None:
+    """Twelve million pixels would take longer to decode than to judge."""
+    large = cv2.resize(_frame(), None, fx=times, fy=times)
+    found = look(models, decode(_jpeg(large, cv2.IMWRITE_JPEG_QUALITY, 80)))
+    assert (found.problem, found.size[0]) == ("", width)
+
+
+def _other_formats() -> dict[str, bytes]:
+    deep = cv2.imencode(".png", _frame().astype(np.uint16) * 257)[1].tobytes()
+    clear = cv2.imencode(".png", cv2.cvtColor(_frame(), cv2.COLOR_BGR2BGRA))[1].tobytes()
+    plain = _jpeg(np.full((480, 640, 3), 90, np.uint8))
+    at = plain.index(b"\xff\xc0") + 4
+    scan = plain.index(b"\xff\xda")
+    many = _jpeg(_noise(200, 200), cv2.IMWRITE_JPEG_PROGRESSIVE, 1).replace(b"\xff\xc2", b"\xff\xc0", 1)
+    return {
+        "16 bits": deep, "alpha": clear, "webp": cv2.imencode(".webp", _frame())[1].tobytes(), "svg": b"<svg/>" * 30,
+        "12 bits": plain[:at] + b"\x0c" + plain[at + 1 :], "a thousand scans": plain[:-2] + plain[scan:-2] * 1_000,
+        "progressive and huge": _sized(many, 3_900, 3_000),
+        "a strip": _jpeg(_noise(1_000, 200)), "a bomb": _sized(plain, 60_000, 60_000), "a zip": b"PK\x03\x04" * 90,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _other_formats())
+def test_what_no_camera_sends_is_refused_at_once(name: str) -> None:
+    data = _other_formats()[name]
+    started_s = time.thread_time()
+    assert decode(data) is None
+    assert time.thread_time() - started_s < 0.05
+
+
+def crowd() -> np.ndarray:
+    """Twenty times the same face."""
+    face = cv2.resize(_frame()[60:460, 120:520], (120, 120), interpolation=cv2.INTER_AREA)
+    return np.vstack([np.hstack([face] * 5)] * 4)
+
+
+def test_twenty_faces_are_too_many(models: Model) -> None:
+    assert len(models.faces(crowd())) >= 12
+    assert look(models, crowd()).problem == "many_faces"
+
+
 def test_every_cut_and_many_flips_are_survived() -> None:
     data = _jpeg(_noise(120, 100))
     for length in range(0, len(data), 97):
@@ -91,36 +160,36 @@ def test_every_cut_and_many_flips_are_survived() -> None:
         assert picture is None or picture.size <= quality.PIXELS_MAX * 3
 
 
-def test_nothing_and_nobody(models: Models) -> None:
+def test_nothing_and_nobody(models: Model) -> None:
     assert look(models, None).problem == "unreadable"
     assert look(models, pictures.empty_room()[0]).problem == "no_face"
     assert look(models, np.zeros((480, 640, 3), np.uint8)).problem == "dark"
 
 
-def test_light(models: Models) -> None:
+def test_light(models: Model) -> None:
     assert look(models, pictures.dark_man()[0]).problem == "dark"
     glaring = np.clip(pictures.astronaut()[0].astype(np.float32) + 150, 0, 255).astype(np.uint8)
     assert look(models, glaring).problem == "bright"
 
 
-def test_blur(models: Models) -> None:
+def test_blur(models: Model) -> None:
     assert look(models, cv2.GaussianBlur(_frame(), (0, 0), 9)).problem == "blurred"
 
 
-def test_distance(models: Models) -> None:
+def test_distance(models: Model) -> None:
     far = np.full((480, 640, 3), 120, np.uint8)
-    far[200:320, 240:400] = cv2.resize(_frame(), (160, 120), interpolation=cv2.INTER_AREA)
+    far[210:300, 250:370] = cv2.resize(_frame(), (120, 90), interpolation=cv2.INTER_AREA)
     assert look(models, far).problem == "small"
 
 
-def test_two_people(models: Models) -> None:
+def test_two_people(models: Model) -> None:
     assert look(models, pictures.two_people()[0]).problem == "many_faces"
 
 
 class _Found:
     """A detector that finds what a test says."""
 
-    def __init__(self, models: Models, *faces: Face) -> None:
+    def __init__(self, models: Model, *faces: Face) -> None:
         self._models = models
         self._faces = list(faces)
 
@@ -137,13 +206,13 @@ def _other(face: Face, ratio: float) -> Face:
 
 
 @pytest.mark.parametrize(("ratio", "problem"), [(0.39, ""), (0.41, "many_faces")])
-def test_a_face_on_a_poster_does_not_count_as_somebody(models: Models, ratio: float, problem: str) -> None:
+def test_a_face_on_a_poster_does_not_count_as_somebody(models: Model, ratio: float, problem: str) -> None:
     face = models.faces(_frame())[0]
     assert look(_Found(models, face, _other(face, ratio)), _frame()).problem == problem
 
 
 @pytest.mark.parametrize(("yaw", "problem"), [(0.0, ""), (0.3, ""), (-0.3, ""), (0.4, "turned"), (-0.4, "turned")])
-def test_a_turned_head_is_told_from_the_nose(models: Models, yaw: float, problem: str) -> None:
+def test_a_turned_head_is_told_from_the_nose(models: Model, yaw: float, problem: str) -> None:
     face = models.faces(_frame())[0]
     right, left, nose, *mouth = (np.array(point) for point in face.points)
     axis = (left - right) / np.linalg.norm(left - right)
@@ -154,5 +223,5 @@ def test_a_turned_head_is_told_from_the_nose(models: Models, yaw: float, problem
     assert look(_Found(models, turned), _frame()).problem == problem
 
 
-def test_limits_can_be_given(models: Models) -> None:
+def test_limits_can_be_given(models: Model) -> None:
     assert look(models, _frame(), Limits(eyes_px_min=400)).problem == "small"

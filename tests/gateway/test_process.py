@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
+from proctor.adapters.memory_jobs import MemoryJobs
 from proctor.gateway import process
 from proctor.gateway.server import Gateway
 from tests.gateway.house import TEXT, Gate, free_port, until
@@ -38,7 +39,8 @@ class Served:
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(
             process.serve(
-                self.house.settings, self.gateway, self.house.hub, self.house.inbox, self.house.nodes, None, self.stop
+                self.house.settings, self.gateway, self.house.hub, self.house.inbox, self.house.nodes,
+                MemoryJobs(self.house.clock.now_ms), None, self.stop,
             )
         )  # fmt: skip
 

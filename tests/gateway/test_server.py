@@ -148,7 +148,7 @@ async def test_more_openings_than_the_bound_are_told_to_come_again_and_lose_no_t
         for raw, frame in zip(raws, frames, strict=False):
             raw.send(TEXT, frame)
         assert await raws[2].close_code() == errors.CLOSE_BUSY
-        assert gates.gateway.openings == 2
+        assert gates.gateway.room.taken == 2
         raws[0].hang_up()
         await until(lambda: gates.gateway.sockets <= 3)
         raws[3].send(TEXT, frames[2])
@@ -156,7 +156,7 @@ async def test_more_openings_than_the_bound_are_told_to_come_again_and_lose_no_t
         assert gates.house.hub.counts["refused_openings"] == 2
         go_on.set()
         assert (await raws[1].json())["t"] == "welcome"
-        await until(lambda: gates.gateway.openings == 0)
+        await until(lambda: gates.gateway.room.taken == 0)
         raw = await gates.dial()
         raw.send(TEXT, frames[2])
         assert (await raw.json())["t"] == "welcome"

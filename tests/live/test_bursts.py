@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proctor.core import wire
-from proctor.core.facts import CheckKind, Outcome
+from proctor.core.facts import CheckKind, CheckWay, Outcome
 from proctor.core.inputs import Verdict
 from proctor.ports import Accepted, CheckTicket
 from tests.live.house import House, MemoryLink, beat
@@ -40,6 +40,54 @@ async def test_the_ticket_of_a_push_is_bound_to_check_page_and_device() -> None:
     assert (ticket.check_id, ticket.try_number, ticket.nonce) == (push.id, 1, push.nonce)
     assert (ticket.device_id, ticket.page_id) == (learner.claim.device_id, learner.claim.page_id)
     assert push.upload == f"/api/v1/checks/{push.id}/frames" and push.tries_left == 3 and not push.enrol
+
+
+async def test_an_active_check_says_what_to_do_and_its_ticket_says_the_same_for_each_try() -> None:
+    house = House()
+    learner, link, ticket = await offered(house)
+    push = link.sent[0].check  # type: ignore[union-attr]
+    assert push.way == ticket.way == CheckWay.ACTIVE and push.actions == ticket.actions
+    await house.judge(learner, Outcome.UNCLEAR, detail="order")
+    again = link.last(wire.VerdictPush).next
+    second = house.tickets.read_upload(again.ticket)
+    assert len(push.actions) >= learner.session.policy.active_turns
+    check, policy = learner.session.person.check, learner.session.policy
+    assert check is not None and again.actions == second.actions == check.actions(policy)
+
+
+async def test_another_way_is_told_with_the_ticket_of_a_try_of_its_own_and_the_camera_is_closed() -> None:
+    house = House()
+    learner, link, ticket = await offered(house)
+    sheet = wire.Sheet(check=ticket.check_id, state="declined", why="other_way")
+    house.hub.sheet(learner, sheet)
+    await house.hub.settle()
+    push = link.last(wire.Check).check
+    assert (push.way, push.upload, push.actions) == ("code", f"/api/v1/checks/{ticket.check_id}/code", ())
+    assert (await house.checks.accept(ticket, "digest")).why == "closed", "nothing of before is taken"
+    by_code = house.tickets.read_upload(push.ticket)
+    assert (by_code.way, by_code.try_number, by_code.enrol) == (CheckWay.CODE, 2, False)
+    assert isinstance(await house.checks.accept(by_code, "digest"), Accepted)
+    await house.judge(learner, Outcome.PASSED, model="code")
+    assert decisions(link) == ["passed"]
+
+
+async def test_consent_withdrawn_at_another_page_turns_an_open_check_to_code_at_once() -> None:
+    house = House()
+    learner, link, ticket = await offered(house)
+    instruction = house.records.instruct(learner.claim.learner_id, "consent_withdrawn")
+    await house.hub.instructions.pushed(learner, instruction)
+    await house.hub.settle()
+    assert link.last(wire.Check).check.way == "code" and decisions(link) == []
+    assert (await house.checks.accept(ticket, "digest")).why == "closed"
+
+
+async def test_without_consent_the_welcome_asks_for_a_code() -> None:
+    house = House()
+    claim = house.claim()
+    house.records.directory.accounts[claim.learner_id].face_consent = False
+    await house.nodes.beat("w", "web", 0, 1)
+    _learner, link = await house.start(claim)
+    assert link.sent[0].check.way == "code" and not link.sent[0].face  # type: ignore[union-attr]
 
 
 async def test_a_push_that_was_lost_is_found_in_the_store_before_anything_is_decided() -> None:

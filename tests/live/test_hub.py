@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from proctor import errors
 from proctor.core import wire
 from proctor.core.facts import Outcome
+from proctor.core.snapshot import decode_snapshot
 from tests.live.house import House, MemoryLink, beat
 
 
@@ -65,6 +68,45 @@ async def test_the_same_page_again_replaces_its_dead_socket_and_loses_nothing() 
     again, new = await house.resume(claim, learner.session.fence)
     assert link.closed == (errors.CLOSE_REPLACED, "replaced") and again is house.hub.learners[1]
     assert new.sent[0].total_ms == 5_000
+
+
+async def test_a_reconnect_whose_own_opening_fills_the_journal_keeps_what_was_played(monkeypatch) -> None:
+    """The session was held before it had been granted what its page had played without a line (seed 132)."""
+    house = House()
+    claim = house.claim()
+    learner, _link = await house.studying()
+    house.clock.advance(5_000)
+    beat(house.hub, learner, "beat", 5_000)
+    house.hub.disconnected(learner)
+    await house.hub.settle()
+    house.clock.advance(4_000)
+    monkeypatch.setattr(house.hub.journal, "_facts_max", house.hub.journal.waiting_facts)
+    again, _new = await house.resume(claim, learner.session.fence, spans=((0, 9_000),), frames=200, pos=9_000)
+    assert again is not None and again.session.held
+    assert again.session.credit.covered == ((0, 9_000),)
+
+
+async def test_who_is_asked_for_the_seat_while_redis_hangs_is_stored_before_it_is_taken(monkeypatch) -> None:
+    """The snapshot hung, the seat was taken by force, and what was called durable was in no store (seed 1050)."""
+    house = House(handover_ms=20)
+    learner, _link = await house.studying()
+    await house.hub.journal.flush()
+    house.clock.advance(5_000)
+    beat(house.hub, learner, "beat", 5_000)
+    back = asyncio.Event()
+
+    async def hangs(_learners) -> None:
+        await back.wait()
+
+    monkeypatch.setattr(house.hub.keeper, "sync", hangs)
+    house.hub.asked_to_hand_over(learner, "phone")
+    await house.hub.journal.flush()
+    assert decode_snapshot(house.records.seats[1].state).open_spans == ((0, 5_000),)
+    async with asyncio.timeout(5):
+        while not learner.over:
+            await asyncio.sleep(0.005)
+    back.set()
+    await house.hub.settle()
 
 
 async def test_bye_frees_the_lease_at_once_and_a_lost_socket_keeps_it() -> None:

@@ -77,8 +77,7 @@ async def test_facts_of_a_lost_seat_are_refused_dropped_and_close_the_session() 
 
 async def test_many_seats_go_in_transactions_of_bounded_size() -> None:
     house = House()
-    for learner_id in range(1, ITEMS_MAX + 12):
-        await house.start(house.claim(learner_id))
+    await asyncio.gather(*(house.start(house.claim(learner_id)) for learner_id in range(1, ITEMS_MAX + 12)))
     await house.hub.journal.flush()
     assert house.hub.journal.transactions == 2 and len(house.records.seats) == ITEMS_MAX + 11
 

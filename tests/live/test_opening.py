@@ -9,7 +9,8 @@ import pytest
 from proctor import errors
 from proctor.core import wire
 from proctor.errors import Unavailable
-from proctor.live.opening import GROUP_MAX, STALE_TRIES, SeatDesk
+from proctor.live import opening
+from proctor.live.opening import GROUP_MAX, STALE_TRIES, STORM, SeatDesk
 from proctor.ports import Acquire, LeaseTaken, OpenSeat, SeatRefused
 from tests.live.house import House, MemoryLink, beat, deliver
 
@@ -159,6 +160,18 @@ async def test_opens_that_arrive_together_share_a_transaction_and_get_their_own_
     answers = await asyncio.gather(*(desk.open(_request(n)) for n in range(GROUP_MAX * 2 + 5)))
     assert [answer.stored_fence for answer in answers] == list(range(GROUP_MAX * 2 + 5))
     assert len(records.groups) <= 4 and max(records.groups) <= GROUP_MAX
+
+
+async def test_behind_a_storm_s_group_another_pace_holds_than_behind_a_few(monkeypatch) -> None:
+    monkeypatch.setattr(opening, "GROUP_EVERY_S", 600.0)
+    monkeypatch.setattr(opening, "STORM_EVERY_S", 0.0)
+    desk = SeatDesk(Counter())  # type: ignore[arg-type]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(desk.open(_request(n)) for n in range(STORM)))
+        await desk.open(_request(STORM))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await desk.open(_request(STORM + 1))
 
 
 async def test_one_broken_open_breaks_no_other_and_nobody_waits_for_ever() -> None:

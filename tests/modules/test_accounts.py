@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from proctor.adapters.memory import MemoryInbox
 from proctor.errors import Refused
-from proctor.modules.accounts import rules, service
+from proctor.modules.accounts import queries, rules, service
 from proctor.modules.accounts.service import Accounts
 from proctor.modules.accounts.tables import accounts, login_sessions
 from proctor.modules.audit.tables import audit
@@ -171,3 +171,31 @@ def test_the_count_of_failures_and_its_lock() -> None:
     tries = rules.after_failure(tries, 1_000, 5, 600)
     assert tries == (5, 1_600) and rules.is_locked(tries, 1_599) and not rules.is_locked(tries, 1_600)
     assert rules.after_failure(tries, 1_600, 5, 600) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "phone"),
+    [
+        ("14000000001", "14000000001"), (" 140 0000-0001", "14000000001"), ("+8614000000001", "14000000001"),
+        ("8614000000001", "14000000001"), ("１４００００００００１", "14000000001"), ("12800000001", None),
+        ("1380000000", None), ("140000000011", None), ("", None), ("+1 3800000001", None),
+    ],
+)  # fmt: skip
+def test_phones_have_one_form(typed: str, phone: str | None) -> None:
+    assert rules.normal_phone(typed) == phone
+
+
+def test_a_phone_is_shown_masked() -> None:
+    assert rules.masked_phone("14000000001") == "140****0001" and rules.masked_phone("") == ""
+
+
+async def test_a_wrong_number_or_phone_makes_no_account(db, world) -> None:
+    for given, code in (({"id_number": "12345"}, "id_number_wrong"), ({"phone": "12"}, "phone_wrong")):
+        with pytest.raises(Refused, match=code):
+            async with db.write() as conn:
+                await service.create_account(
+                    conn, vault(), institution_id=world.institution, login="wrong-one", role="learner", name="甲",
+                    password_hash="x", now_ms=NOW_MS, **given,
+                )  # fmt: skip
+    async with db.read() as conn:
+        assert await queries.account_by_login(conn, "wrong-one") is None

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.face_keys import SqlFaceKeys
 from proctor.adapters.sql_faces import SqlFaces
+from proctor.modules.privacy import retaining
 from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.clocks import DAY_MS, Times
 from proctor.modules.privacy.tables import enrolments, evidence
 from proctor.modules.study.tables import instructions
 from proctor.ports import FaceJob
@@ -18,13 +21,14 @@ from tests.modules.conftest import GoneInbox, in_line
 from tests.modules.studies import study
 from tests.world import NOW_MS, World, vault
 
-DAY_MS = 86_400_000
+NOTICE = privacy.Notice(version="1", lang="zh-CN", body="<p>文本</p>")
+TIMES = Times(keep_ms=3_600_000, case_ms=730 * DAY_MS, trace_ms=180 * DAY_MS)
 
 
 async def choose(world: World, inbox, choice: str) -> None:
     await privacy.choose(
         world.db, inbox, institution_id=world.institution, learner_id=world.learner, choice=choice,
-        notice_version="1", notice_sha256="0" * 64, now_ms=NOW_MS,
+        notice=NOTICE, now_ms=NOW_MS,
     )  # fmt: skip
 
 
@@ -41,7 +45,7 @@ async def keep(world: World, mark: str, *, held: bool = False, after_ms: int = N
 
 async def due(world: World, now_ms: int) -> set[str]:
     async with world.db.read() as conn:
-        found = await privacy.due_evidence(conn, now_ms, case_ms=730 * DAY_MS, limit=1_000)
+        found = await retaining.due_evidence(conn, now_ms, TIMES, limit=1_000)
     return {one for one in found if one.endswith(f"-{world.learner}")}
 
 
@@ -89,7 +93,7 @@ async def test_evidence_is_due_by_its_timer_and_that_of_a_case_by_its_age(world:
     assert await due(world, NOW_MS + 730 * DAY_MS - 1) == {free}
     assert await due(world, NOW_MS + 730 * DAY_MS) == {free, held}
     async with world.db.write() as conn:
-        await privacy.evidence_deleted(conn, [free], NOW_MS + 2_000)
+        await retaining.evidence_deleted(conn, {free: "time"}, NOW_MS + 2_000)
     assert await due(world, NOW_MS + 2_000) == set()
     async with world.db.read() as conn:
         row = (await conn.execute(select(evidence).where(evidence.c.id == free))).one()
@@ -109,7 +113,8 @@ async def test_no_face_is_kept_of_whoever_withdraws_while_it_is_stored(world: Wo
     """The enrolment has seen the consent and is not committed yet when the withdrawal comes."""
     await study(world.db, world)
     await choose(world, inbox, "given")
-    faces = SqlFaces(world.db, vault(), FileEvidence(tmp_path, b"e" * 32))
+    keys = SqlFaceKeys(world.db, vault())
+    faces = SqlFaces(world.db, keys, FileEvidence(tmp_path, keys))
     job = FaceJob(
         check_id="c", try_number=1, learner_id=world.learner, institution_id=world.institution,
         lesson_id=world.lesson, evidence_id="e" * 32, enrol=True, source="camera", accepted_redis_ms=NOW_MS,

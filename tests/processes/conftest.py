@@ -30,7 +30,7 @@ def running(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Stack]:
     """`proctor up` with a beat a second."""
-    yield from running(Stack(tmp_path_factory.mktemp("up")))
+    yield from running(Stack(tmp_path_factory.mktemp("up"), gateways=2))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def short_lived() -> Iterator[Cluster]:
 
 @pytest.fixture
 def clustered(short_lived: Cluster, tmp_path) -> Iterator[Stack]:
-    yield from running(Stack(tmp_path / "up", options=("--redis-url", short_lived.url)))
+    yield from running(Stack(tmp_path / "up", gateways=2, options=("--redis-url", short_lived.url)))
 
 
 async def test_a_lesson_goes_on_while_the_master_of_its_learner_dies(clustered: Stack, short_lived: Cluster) -> None:

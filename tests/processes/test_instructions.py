@@ -162,16 +162,19 @@ async def test_signing_out_ends_the_lesson_of_that_browser_and_its_resume_token(
         assert refused.value.rcvd is not None and refused.value.rcvd.code == 4402
 
 
-async def test_withdrawing_consent_ends_the_open_check_and_deletes_the_face(strict: Stack) -> None:
+async def test_withdrawing_consent_turns_the_open_check_to_code_and_deletes_the_face(strict: Stack) -> None:
     async with await strict.learner() as person:
         study = await passed(person)
         await play(study, 2)
         push = (await study.hear("check"))["check"]
         await person.consent("withdrawn")
-        verdict = await study.hear("verdict")
-        assert verdict["outcome"] == "consent_withdrawn" and verdict["go_on"]
+        by_code = (await study.hear("check"))["check"]
+        assert (by_code["id"], by_code["way"], by_code["actions"]) == (push["id"], "code", [])
         status, body = await person.upload(push, pictures.jpegs(pictures.moving_man()))
         assert status == 403 and body["error"]["code"] == "no_consent"
+        await study.send({"t": "sheet", "check": push["id"], "state": "declined", "why": "no_phone"})
+        verdict = await study.hear("verdict")
+        assert (verdict["outcome"], verdict["go_on"]) == ("unclear", True), "no code either: a person looks"
         await study.beat("play")
         await asyncio.sleep(1.01)
         assert (await study.beat("beat", 1_000))["counting"]

@@ -55,7 +55,7 @@ async def durable(study: Study) -> None:
 
 async def test_killed_gateways_cost_nothing_durable(tmp_path) -> None:
     """Both at once, in a system of their own: five deaths in a minute would end a run, and rightly so."""
-    async with Stack(tmp_path / "pair") as stack, await stack.learner() as person:
+    async with Stack(tmp_path / "pair", gateways=2) as stack, await stack.learner() as person:
         study = await passed(person)
         await play(study, 2)
         await durable(study)
@@ -106,7 +106,7 @@ async def test_a_killed_worker_only_delays_the_verdict(stack: Stack) -> None:
     async with await stack.learner() as person:
         study = await person.study(1)
         kill(stack, "faces")
-        status, _body = await person.upload(study.welcome["check"], pictures.jpegs(pictures.moving_man()))
+        status, _body = await person.upload(await study.asked(), pictures.jpegs(pictures.moving_man()))
         assert status == 202
         verdict = await study.hear("verdict", GO_ON_S)
         assert verdict["go_on"], verdict

@@ -14,13 +14,17 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from proctor import backup, compose
-from proctor.adapters.sql_database import SqlDatabase
+from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.face_keys import SqlFaceKeys
+from proctor.adapters.sql_rush import SqlRush
 from proctor.errors import Refused
-from proctor.modules.accounts.tables import institutions
+from proctor.modules.accounts.tables import accounts, institutions
 from proctor.modules.catalog import service as catalog
+from proctor.modules.privacy import erasing
+from proctor.modules.privacy.tables import face_keys
 from proctor.settings import Settings, load
 from proctor.tls import local_certificate
 from tests import pictures
@@ -30,6 +34,8 @@ from tests.stack import ROOT, Stack, filled
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.processes
+
+LEARNER = 7
 
 
 def proctor(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -107,6 +113,56 @@ def test_a_restore_drill_over_postgresql_and_never_over_a_database_in_use(tmp_pa
     assert _names(new) == _names(old) == ["学校"]
 
 
+async def _face(settings: Settings) -> tuple[str, bytes]:
+    """Somebody's face: the id of a picture, and the sealed key that opens it."""
+    db = SqlRush(settings.sqlalchemy_url)
+    keys = SqlFaceKeys(db, compose.vault_of(settings))
+    files = FileEvidence(settings.data_dir / "evidence", keys)
+    picture = await files.put(b"a face", kind="enrolment", institution_id=1, learner_id=LEARNER)
+    async with db.read() as conn:
+        sealed = (await conn.execute(select(face_keys.c.key_sealed))).scalar_one()
+    await db.close()
+    return picture, bytes(sealed)
+
+
+async def _forget(settings: Settings) -> None:
+    async with compose.database(settings) as db, db.write() as conn:
+        await erasing.ask_erasure(conn, institution_id=1, learner_id=LEARNER, why="withdrawn", asked_by=0, now_ms=1)
+
+
+async def _look(settings: Settings, picture: str) -> bytes:
+    db = SqlRush(settings.sqlalchemy_url)
+    try:
+        keys = SqlFaceKeys(db, compose.vault_of(settings))
+        return await FileEvidence(settings.data_dir / "evidence", keys).get(picture)
+    finally:
+        await db.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_face_that_was_erased_is_gone_from_older_backups_too(tmp_path: Path, two_databases, kind: str) -> None:
+    """Of the key files only the newest is kept: it opens older backups, but for who was forgotten since."""
+    full, empty = two_databases if kind == "postgresql" else ("", "")
+    old = load({}, data=str(tmp_path / "old"), database_url=full)
+    _filled(old, full)
+    picture, sealed = asyncio.run(_face(old))
+    before, keys_before = backup.backup(old, tmp_path / "before")
+    asyncio.run(_forget(old))
+    _after, keys_after = backup.backup(old, tmp_path / "after")
+    with tarfile.open(before) as archive:
+        parts = [archive.extractfile(member) for member in archive.getmembers() if member.isfile()]
+        assert all(sealed not in part.read() for part in parts if part), "no learner's key lies beside the pictures"
+    new = load({}, data=str(tmp_path / "new"), database_url=empty)
+    backup.restore(new, before, keys_after)
+    assert (new.data_dir / "evidence" / picture[:2] / picture).exists(), "the file came back"
+    with pytest.raises(Refused, match="evidence_gone"):
+        asyncio.run(_look(new, picture))
+    if kind == "sqlite":
+        again = load({}, data=str(tmp_path / "again"))
+        backup.restore(again, before, keys_before)
+        assert asyncio.run(_look(again, picture)) == b"a face", "the old key file would still open it"
+
+
 def _filled(settings: Settings, url: str) -> None:
     done = proctor("migrate", "--data", settings.data, "--database-url", url)
     assert done.returncode == 0, done.stderr
@@ -115,6 +171,10 @@ def _filled(settings: Settings, url: str) -> None:
     async def work() -> None:
         async with compose.database(settings) as db, db.write() as conn:
             await catalog.add_institution(conn, name="学校", now_ms=1)
+            await conn.execute(insert(accounts).values(
+                id=LEARNER, institution_id=1, login="learner", role="learner", name_sealed=b"sealed",
+                password_hash="none", created_ms=1,
+            ))  # fmt: skip
 
     asyncio.run(work())
 
@@ -180,19 +240,18 @@ async def test_a_local_authority_serves_https_and_wss_and_explains_itself(tmp_pa
             assert study.ack["total_ms"] == 1_000
 
 
-async def test_the_same_system_runs_on_a_foreign_redis_and_postgresql(tmp_path, valkey, postgres) -> None:
-    # The address of the session's server, over its socket as asyncpg wants it.
-    options = ("--redis-url", valkey, "--database-url", postgres)
+async def test_the_same_system_runs_on_a_foreign_redis_and_postgresql(tmp_path, valkey, two_databases) -> None:
+    # A database of its own: another test may have taken the lesson down in the one that they share.
+    foreign, _other = two_databases
+    options = ("--redis-url", valkey, "--database-url", foreign)
     async with Stack(tmp_path / "pg", options=options, copy=False) as stack:
-        stack.database_url = postgres
+        stack.database_url = foreign.replace("postgresql:", "postgresql+asyncpg:")
         async with await stack.learner() as person:
             study = await passed(person)
             await play(study, 2)
             await study.leave()
             await stack.stored(person.account, 1, provisional_ms=2_000)
             assert "2 秒" in await person.page("/records/lessons/1")
-    db = SqlDatabase(postgres)
-    await db.close()
 
 
 async def test_an_ingested_lesson_is_studied_to_its_end_and_the_end_check_makes_it_final(tmp_path: Path) -> None:
@@ -215,7 +274,7 @@ async def test_an_ingested_lesson_is_studied_to_its_end_and_the_end_check_makes_
             assert study.ack["complete"]
             push = (await study.hear("check"))["check"]
             assert push["kind"] == "end"
-            await person.upload(push, pictures.jpegs(pictures.moving_man()))
+            await person.upload(push, pictures.jpegs(pictures.moving_man()[60:]))
             assert (await study.hear("verdict"))["outcome"] == "passed"
             await stack.stored(person.account, lesson, final_ms=length, provisional_ms=0)
             assert "已生效" in await person.page(f"/records/lessons/{lesson}")

@@ -100,7 +100,7 @@ def test_a_child_that_dies_at_the_start_ends_the_run_with_its_last_words(tmp_pat
 
 @pytest.mark.alone
 async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    async with Stack(tmp_path / "data", copy=False) as stack:
+    async with Stack(tmp_path / "data", copy=False, gateways=2) as stack:
         async with await stack.learner() as person:
             login = person.login
         second = await asyncio.create_subprocess_exec(
@@ -118,7 +118,7 @@ async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything
         assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     logins = await asyncio.to_thread(logins_of, tmp_path / "data")
     started = time.monotonic()
-    async with Stack(tmp_path / "data") as again:
+    async with Stack(tmp_path / "data", gateways=2) as again:
         assert time.monotonic() - started < 5
         assert await asyncio.to_thread(logins_of, again.data) == logins
         async with Person(again.url) as person:
@@ -126,7 +126,7 @@ async def test_a_second_start_keeps_the_data_is_quick_and_ctrl_c_ends_everything
 
 
 async def test_what_a_start_prints_is_english_and_names_pages_and_accounts(tmp_path: Path) -> None:
-    async with Stack(tmp_path / "data") as stack:
+    async with Stack(tmp_path / "data", gateways=2) as stack:
         said, rows = await asyncio.to_thread(lambda: (stack.log(), logins_of(stack.data)))
     address = f"learners and reviewers    http://localhost:{stack.port}/"
     for words in (address, "--tls", "login", "password", "Ctrl-C stops"):
@@ -169,7 +169,7 @@ async def test_ctrl_c_while_the_demonstration_is_drawn_ends_the_start_at_once(tm
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 async def test_no_child_outlives_its_supervisor(tmp_path: Path, number: signal.Signals) -> None:
     """A store that outlived a killed supervisor would share its folder with the one of the next start."""
-    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False) as stack:
+    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False, gateways=2) as stack:
         children = [pid for kind in ("gateway", "web", "faces", "valkey") for pid in stack.pids(kind)]
         assert len(children) == 5
         stack.process.send_signal(number)
@@ -181,7 +181,7 @@ async def test_no_child_outlives_its_supervisor(tmp_path: Path, number: signal.S
 
 
 async def test_a_restarted_child_waits_longer_each_time(tmp_path: Path) -> None:
-    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False) as stack:
+    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False, gateways=2) as stack:
         waits = []
         for _death in range(3):
             (pid,) = stack.pids("faces")

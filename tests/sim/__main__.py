@@ -39,6 +39,8 @@ def main() -> int:
             say(f"{mark:32} {count:>12}")
     hours = sum(result.virtual_ms for result in results) / 3_600_000
     steps = sum(result.steps for result in results)
+    if len(violated) > given.show:
+        say("also violated: " + ", ".join(f"{result.seed} ({result.law})" for result in violated[given.show :]))
     say(f"{len(results)} seeds, {hours:.1f} virtual hours, {steps} steps, {len(violated)} violated")
     if given.mutate:
         return 0 if violated else 1

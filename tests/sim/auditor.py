@@ -18,11 +18,12 @@ from tests.sim import once
 from tests.sim.bits import bits, text
 from tests.sim.books import Book, Chunk, Watch
 from tests.sim.losses import BEAT_MS, FOR_EVER_MS
+from tests.sim.ways import Ways
 
 GAP_MS = 30_000
 SLACK_MS = 10_000
 SEEK_MS = 1_500
-SHED_MS = 50_000  # earned at most between a check being due and being asked: pause after a fault, a gap, a beat
+SHED_MS = 42_000  # earned at most between a check being due and being asked, besides the pause after a fault of ours
 UNANSWERED_MS = 3_000
 TRAVEL_MS = 20  # Redis TIME is as old as its answer when a gateway hears it
 CLOSERS = ("pause", "seek", "rate", "hide", "blur", "pip", "end")
@@ -50,6 +51,7 @@ class Auditor:
         self._once = once.Once()
         self.taken_down: dict[int, int] = {}  # lesson: true time
         self.issued: dict[str, tuple[int, int]] = {}  # check: true time, Redis losses until then
+        self.ways = Ways(world.policy, self.fail)
 
     def fail(self, law: str, detail: str) -> None:
         world = self.world
@@ -195,11 +197,16 @@ class Auditor:
         who = f"learner {session.learner_id}"
         if book.owed:
             book.since_owed.add(session.lesson_id, granted)
-            if book.since_owed.ms > SHED_MS:
+            if book.since_owed.ms > SHED_MS + self._pause_ms(book.faults):
                 self.fail("a due check is never shed", f"{who}: {book.since_owed.ms} ms since {book.owed}")
-        most = self.world.policy.check_every_ms_max + SHED_MS + book.lost_ms
+        most = self.world.policy.check_every_ms_max + SHED_MS + self._pause_ms(9) + book.lost_ms
         if book.since_check.ms > most and session.licence.earns:
             self.fail("a random check comes in time", f"{who}: {book.since_check.ms} ms without one")
+
+    def _pause_ms(self, faults: int) -> int:
+        """The longest time until a check is asked again: it grows while faults of ours last, up to the fourth."""
+        again_ms = self.world.policy.check_again_ms
+        return again_ms + again_ms * 2 ** min(3, max(0, faults - 1))
 
     def _durable(self, watch: Watch, book: Book) -> None:
         session = watch.learner.session
@@ -230,8 +237,14 @@ class Auditor:
             if isinstance(fact, f.Opened):
                 if not fact.resumed:
                     reuse_ms = world.policy.check_reuse_ms + sum(ms for _at, ms in world.steps)
-                    book.owes_start(world.loop.now_ms, reuse_ms)
+                    elsewhere = fact.taken_over and world.policy.active_takeover
+                    book.owes_start(world.loop.now_ms, -1 if elsewhere else reuse_ms)
+            elif isinstance(fact, f.CheckIssued) and fact.reissued:
+                self.ways.issued(session.learner_id, session.fence, fact)
+                world.count(f"went_on_{fact.way}")
             elif isinstance(fact, f.CheckIssued):
+                self.ways.issued(session.learner_id, session.fence, fact)
+                world.count(f"asked_{fact.way}")
                 watch.pending, watch.asked_ms = fact.check_id, watch.gateway.host.monotonic_ms()
                 book.asked(fact.check_id)
                 self.issued[fact.check_id] = (world.loop.now_ms, world.redis.losses)
@@ -242,15 +255,22 @@ class Auditor:
                 book.decided(fact.outcome, world.loop.now_ms)
                 if fact.outcome == "missed":
                     asked_ms = self.issued.get(fact.check_id, (world.loop.now_ms, 0))[0]
-                    world.losses.stood("check_missed", session.learner_id, asked_ms - BEAT_MS, world.loop.now_ms)
+                    # The page slept before it was asked: nothing was told since its last beat (seed 201).
+                    heard_ms = max(self.heard_ms[session.page_id], asked_ms - GAP_MS)
+                    since_ms = min(heard_ms, asked_ms - BEAT_MS)
+                    world.losses.stood("check_missed", session.learner_id, since_ms, world.loop.now_ms)
                 if fact.outcome in ("passed", "unclear"):
                     world.losses.ends("check_on_the_way", session.learner_id)
                 self._outcome(fact, session.learner_id)
                 world.count(f"outcome_{fact.outcome}")
+                world.count(f"{fact.outcome}_{fact.way}")
+                world.count("passed_for_a_person", fact.detail == "cannot_act")
             elif isinstance(fact, f.CheckUndecided):
                 watch.pending = book.open_check = ""
                 world.losses.ends("check_on_the_way", session.learner_id)
                 book.owes(f"{fact.check_id} {fact.why}")
+                book.faults += fact.why == "our_fault"
+                self.ways.undecided(session.learner_id, session.fence, fact)
                 world.count(f"undecided_{fact.why}")
             elif isinstance(fact, f.Refused):
                 world.count(f"refused_{fact.reason}")
@@ -271,7 +291,12 @@ class Auditor:
 
     # Faces.
 
+    def refused(self, learner_id: int) -> None:
+        """No face from now on; word of it is on its way to a session that is open."""
+        self.ways.refused(learner_id)
+
     def accepted(self, ticket, redis_ms: int) -> None:
+        self.ways.answered(ticket)
         self.accepted_at.setdefault((ticket.check_id, ticket.try_number), redis_ms)
 
     def told(self, verdict) -> None:
@@ -286,7 +311,9 @@ class Auditor:
         self._judged.add((job.check_id, job.try_number, str(verdict.outcome)))
         self.world.trace("judged", job.learner_id, job.try_number, verdict.outcome)
         self.world.count(f"judged_{verdict.outcome}")
-        if job.deliveries > 1:
+        self.world.count("judged_cue", verdict.active_next)
+        self.ways.judged(verdict)
+        if getattr(job, "deliveries", 1) > 1:
             self.world.count("job_delivered_again")
 
     def _outcome(self, fact, learner_id: int) -> None:
@@ -294,6 +321,10 @@ class Auditor:
         who = f"learner {learner_id} check {fact.number} {fact.kind}: {fact.outcome} {fact.detail}, truth {seen}"
         if fact.outcome is f.Outcome.PASSED and "passed" not in seen.values():
             self.fail("a pass was really judged, for this check", who)
+        if fact.outcome is f.Outcome.PASSED:
+            wrong = self.ways.passed(fact.check_id, [number for number, word in seen.items() if word == "passed"])
+            if wrong:
+                self.fail("an active check is passed by its actions or by code", f"{who}: {wrong}")
         if fact.outcome is f.Outcome.MISMATCH and list(seen.values()).count("mismatch") < 2:
             self.fail("a mismatch takes two", who)
         if fact.outcome is f.Outcome.MISSED:
@@ -313,6 +344,7 @@ class Auditor:
             if request.fence <= book.fence:
                 self.fail("a fence opens one seat", f"learner {request.learner_id}: {request.fence} again")
             book.fence = request.fence
+            self.ways.opened(request.learner_id, request.fence)
             book.opened.append((request.fence, self.world.loop.now_ms))
             self._settled(request.learner_id, book)
             self._durable_kept(request, book)

@@ -101,6 +101,7 @@ class Book:
     open_check: str = ""  # asked, and not over as far as anybody said
     since_check: Earned = field(default_factory=Earned)
     passed_at_ms: int | None = None
+    faults: int = 0  # of ours running, since a check was decided
 
     def replaced_ms(self, fence: int) -> int:
         """When the first seat newer than this one was opened; -1: none was."""
@@ -173,5 +174,6 @@ class Book:
 
     def decided(self, outcome: str, now_ms: int) -> None:
         self.open_check = ""
+        self.faults = 0
         self.owed, self.since_owed, self.since_check = "", Earned(), Earned()
         self.passed_at_ms = now_ms if outcome == "passed" else None

@@ -133,8 +133,18 @@ class Raw:
         push = push or self.check
         if not push:
             return
-        frames = [f"{self.cheat.learner_id}.{push['id']}{push['try_number']}{i}:{word}".encode() for i in range(3)]
-        self.world.web.request(self.world.web.upload(push["ticket"], frames), lambda _result: None)
+        web = self.world.web
+        if push["way"] == "code":
+            web.request(web.code(push["ticket"], word), lambda _result: None)
+            return
+        # Whoever shows a still or somebody else cannot have them act.
+        acted, each = "+".join(push["actions"]) if word == "me" else "", f"{push['id']}{push['try_number']}"
+        frames = [f"{self.cheat.learner_id}.{each}{i}:{word}:{acted}".encode() for i in range(3)]
+        web.request(web.upload(push["ticket"], frames), lambda _result: None)
+
+    def dodge(self, why: str, push) -> None:
+        """The actions, or the camera, are to be got rid of."""
+        self._up({"t": "sheet", "check": push["id"], "state": "declined", "why": why})
 
 
 class Cheat:
@@ -165,7 +175,10 @@ class Cheat:
         push, raw.check = raw.check, None
         word = "me"
         if self.cheat == "swapper":
-            word = self.random.choice(["other", "other", "me", "dark"])
+            word = self.random.choice(["other", "other", "other", "other", "me", "dark", "still", "grey"])
+            if push["way"] != "code" and self.random.random() < 0.2:
+                raw.dodge(self.random.choice(["cannot_act", "cannot_act", "other_way"]), push)
+                return
             if self.old_pushes and self.random.random() < 0.5:
                 raw.upload("me", self.old_pushes[-1])  # an old ticket once more
             self.old_pushes.append(push)

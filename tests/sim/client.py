@@ -10,6 +10,7 @@ FRAMES = 3
 SETTLE_MS = 1_500
 FRAME_GAP_MS = 350
 RETRY_MS = (500, 1_000, 2_000, 4_000)
+BUSY = ("camera", "ready", "shooting", "sending", "judging")
 
 
 class Client(Playback):
@@ -196,7 +197,8 @@ class Client(Playback):
 
 
 class Check:
-    """One face check as the learner meets it. `port`: open_camera, grab, upload, sheet."""
+    """One check as the learner meets it. `port`: open_camera, grab, upload, sheet. In stage `code` the form of the
+    way without a face is open, which is no business of this class."""
 
     def __init__(self, port):
         self.port = port
@@ -204,7 +206,8 @@ class Check:
         self.push = None
         self.why = self.outcome = ""
         self.frames = []
-        self.accepted = self.declined = False
+        self.accepted = False
+        self.declined = ""
         self.next_at = self.sent_at = 0
         self.retries = 0
         self.camera_on = False
@@ -216,7 +219,7 @@ class Check:
                 self.close()
             return
         same = bool(self.push) and self.push["id"] == push["id"]
-        same_try = same and self.push["try_number"] == push["try_number"]
+        same_try = same and all(self.push[name] == push[name] for name in ("try_number", "way"))
         self.push = push
         if push["judging"]:
             self._drop()
@@ -224,23 +227,44 @@ class Check:
             self.stage = "judging"
             return
         if same_try and self.stage not in ("none", "result"):
-            if self.stage == "sending" or (self.stage == "judging" and not self.declined):
-                self._send(now)
-            elif self.stage == "judging":
-                self.decline()
-            return
+            self._again(now)
+        else:
+            self._begin(now, same)
+
+    def _begin(self, now, same):
+        eased = same and self.declined == "cannot_act" and self.push["way"] == "routine"
         self._drop()
-        self.stage = "again" if same else "ask"
         if not same:
-            self.port.sheet(push["id"], "open")
+            self.why = ""
+            self.port.sheet(self.push["id"], "open")
+        if self.push["way"] == "code":
+            self.camera_on = False
+            self.stage = "code"
+            return
+        self.stage = "again" if same else "ask"
+        if eased:
+            self.start(now)
+
+    def _again(self, now):
+        if self.stage == "sending":
+            self._send(now)
+        elif self.stage != "judging":
+            return
+        elif self.declined:
+            self.decline(self.declined)
+        elif self.push["way"] == "code" and not self.accepted:
+            self.stage = "code"
+        else:
+            self._send(now)
 
     def _drop(self):
         self.frames = []
-        self.declined = self.accepted = False
+        self.declined = ""
+        self.accepted = False
         self.retries = 0
 
     def start(self, now):
-        if not self.push or self.stage in ("camera", "ready", "shooting", "sending", "judging"):
+        if not self.push or self.stage in BUSY:
             return
         self._drop()
         if self.camera_on:
@@ -249,16 +273,22 @@ class Check:
             self.stage = "camera"
             self.port.open_camera()
 
-    def decline(self):
-        if not self.push:
+    def decline(self, why=""):
+        if not self.push or self.accepted:
             return
-        self.camera_on = False
+        if why != "cannot_act":
+            self.camera_on = False
         self._drop()
-        self.declined = True
+        self.declined = why or self.why or "other_way"
         if self.why:
             self.port.sheet(self.push["id"], "no_camera", self.why)
-        self.port.sheet(self.push["id"], "declined", self.why or "other_way")
+        self.port.sheet(self.push["id"], "declined", self.declined)
         self.stage = "judging"
+
+    def answered(self, taken):
+        if self.stage == "code":
+            self.accepted = taken
+            self.stage = "judging"
 
     def close(self):
         self.camera_on = False
@@ -319,7 +349,7 @@ class Check:
             self.go_on = frame["go_on"]
         elif frame.get("next"):
             self.push = frame["next"]
-            self.stage = "again"
+            self.stage = "code" if self.push["way"] == "code" else "again"
 
     def tick(self, now):
         if not self.push:

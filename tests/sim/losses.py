@@ -27,7 +27,7 @@ CAUSES = {
     "late_line": "a line that delivered seconds late",
     "welcome_late": "a resume was answered later than the page waits for it, and it resumed once more",
     "given_up_dial": "a dial that the page had given up came home late and took the seat in use",
-    "check_missed": "a check was asked of a page that slept, and missed: the beat under way was never told",
+    "check_missed": "a check was asked of a page that slept, and missed: what followed its last beat was never told",
     "check_on_the_way": "a check was asked, and the page had not heard of it",
     "ended": "the login ended, the account was blocked or the lesson was taken down",
     "daily_cap": "the day's cap was reached",

@@ -14,7 +14,7 @@ import msgspec
 
 from proctor.adapters import memory_records
 from proctor.adapters.memory_records import MemoryRecords
-from proctor.core import claims, review
+from proctor.core import claims, person, review
 from proctor.core.check import Check
 from proctor.core.coalesce import coalesce
 from proctor.core.credit import Credit
@@ -343,12 +343,56 @@ def who_cannot_be_asked_is_barred_all_the_same(patch) -> None:
 def one_mismatch_is_enough(patch) -> None:
     judged = Check.judged
 
-    def wrong(self, outcome, detail, policy):
+    def wrong(self, outcome, *given, **more):
         if outcome is Outcome.MISMATCH:
             self.mismatches += 1
-        return judged(self, outcome, detail, policy)
+        return judged(self, outcome, *given, **more)
 
     patch(Check, "judged", wrong)
+
+
+@mutation
+def a_face_is_asked_of_who_refused(patch) -> None:
+    """The way is drawn before anybody looks for consent."""
+    issue = Person.issue
+
+    def wrong(self, now_ms, draw):
+        consent, self.consent = self.consent, True
+        try:
+            return issue(self, now_ms, draw)
+        finally:
+            self.consent = consent
+
+    patch(Person, "issue", wrong)
+
+
+@mutation
+def a_doubt_is_only_an_unclear_try(patch) -> None:
+    """A routine burst that left a doubt is followed by another routine one."""
+    judged = Check.judged
+
+    def wrong(self, outcome, detail, policy, *, active_next=False, roll=0):
+        return judged(self, outcome, detail, policy, active_next=False, roll=roll)
+
+    patch(Check, "judged", wrong)
+
+
+@mutation
+def who_says_that_actions_cannot_be_done_passes(patch) -> None:
+    """A still gets by an active check with one tap."""
+    judged = Check.judged
+
+    def wrong(self, *given, **more):
+        self.aided = False
+        return judged(self, *given, **more)
+
+    patch(Check, "judged", wrong)
+
+
+@mutation
+def an_active_check_is_thrown_off_by_a_fault(patch) -> None:
+    """What comes after a fault of ours is drawn anew, whatever it was before."""
+    patch(person, "_owes_active", lambda _check: False)
 
 
 @mutation
@@ -386,6 +430,3 @@ def one_person_voids(patch) -> None:
 def restored_is_paid_again(patch) -> None:
     """What people gave back is stored once more when it was being watched again."""
     patch(memory_records, "subtract", lambda left, _right: left)
-
-
-

@@ -165,6 +165,7 @@ class Office:
             elif action == "take_down":
                 world.losses.stood("ended", 0, world.loop.now_ms - TRAVEL_MS, FOR_EVER_MS)
             if action == "consent_withdrawn":
+                world.auditor.refused(learner)
                 directory.accounts[learner].face_consent = False
             elif action == "blocked":
                 directory.accounts[learner].status = "blocked"
@@ -173,9 +174,11 @@ class Office:
                 directory.logins[login_id] = (learner, 0)
             else:
                 lesson_id = max(world.lessons)
-                directory.lessons[lesson_id].taken_down_ms = world.redis.time_ms()
+                lesson = directory.lessons[lesson_id]
+                lesson.taken_down_ms = lesson.taken_down_ms or world.redis.time_ms()  # once: later words move nothing
                 world.auditor.taken_down.setdefault(lesson_id, world.loop.now_ms)
-            world.stopped.setdefault(learner, action)
+            if action != "consent_withdrawn":  # who shows no face goes on as before
+                world.stopped.setdefault(learner, action)
             told.append(world.sql.records.instruct(learner, action, lesson_id))
 
         await world.sql.call(deed)

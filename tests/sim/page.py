@@ -217,7 +217,27 @@ class Page:
 
     def grab(self) -> None:
         self._number += 1
-        self.checking.grabbed(self.now(), f"{self.who.learner_id}.{self._number}:{self.who.face()}")
+        acted = "+".join(self.checking.push["actions"])
+        self.checking.grabbed(self.now(), f"{self.who.learner_id}.{self._number}:{self.who.face()}:{acted}")
+
+    def answer(self, word: str) -> None:
+        """The form of the way without a face: a text was asked for, and what came is typed."""
+        push = self.checking.push
+        if self.gone or self.asleep or self.checking.stage != "code":
+            return
+
+        def answered(result) -> None:
+            now_push = self.checking.push
+            same = now_push and (now_push["id"], now_push["try_number"]) == (push["id"], push["try_number"])
+            status = result[0] if result is not None else 0
+            if not same:
+                return
+            if status in (0, 503):
+                self._later(1_000, self.answer, word)
+            else:
+                self.checking.answered(status == 202)
+
+        self.request(self.world.web.code(push["ticket"], word), answered)
 
     def upload(self, push, frames) -> None:
         work = self.world.web.upload(push["ticket"], [frame.encode() for frame in frames])

@@ -34,6 +34,7 @@ class Honest:
         self.pages: dict[int, Page] = {}
         self.pages_made = 0
         self.calm = False  # faults are over: no more moves, every check answered
+        self.stiff = self.random.random() < 0.2  # cannot do what active checks ask for
         self.left = False
         self._thinks_until = 0
         self._later(self.random.random() * 5_000, self._arrive)
@@ -179,7 +180,7 @@ class Honest:
             self.lesson_id += 1
             self.world.count("lesson_changed")
             self._page(self.device).client.press(now)
-        elif page.checking.stage in ("ask", "again", "other"):
+        elif page.checking.stage in ("ask", "again", "other", "code"):
             self._answer(page)
         elif client.state == "live" and client.must and not client.check:
             self._think(1_000, 4_000, self._press, page)
@@ -216,12 +217,16 @@ class Honest:
     def answered(self, page: Page, frame) -> None: ...
 
     def _answer(self, page: Page) -> None:
-        roll = self.random.random()
-        if page.checking.stage == "other" or (roll < 0.05 and not self.calm):
-            self._think(500, 2_000, page.checking.decline)
+        roll, stage, push = self.random.random(), page.checking.stage, page.checking.push
+        if stage == "other" or (roll < 0.08 and stage != "code" and not self.calm):
+            self._think(500, 2_000, page.checking.decline, "other_way" if roll < 0.05 else "")
         elif roll < 0.15 and not self.calm:
             self.world.count("check_ignored")
             self._thinks_until = self.world.loop.now_ms + self.world.policy.check_window_ms + 5_000
+        elif stage == "code":
+            self._think(2_000, 4_000, page.answer, self.typed())
+        elif push["way"] == "active" and self.stiff:
+            self._think(500, 2_000, page.checking.decline, "cannot_act")
         else:
             self._think(500, 3_000, self._start_check, page)
 
@@ -229,12 +234,16 @@ class Honest:
         if not page.gone and not page.asleep:
             page.checking.start(self.world.loop.now_ms)
 
+    def typed(self) -> str:
+        roll = 1.0 if self.calm else self.random.random()
+        return "typo" if roll < 0.1 else "crash" if roll < 0.13 else "no_phone" if roll < 0.16 else "me"
+
     def camera_works(self) -> bool:
         return self.calm or self.random.random() > 0.05
 
     def face(self) -> str:
         roll = 1.0 if self.calm else self.random.random()
-        return "dark" if roll < 0.06 else "crash" if roll < 0.08 else "me"
+        return "dark" if roll < 0.06 else "crash" if roll < 0.08 else "grey" if roll < 0.12 else "me"
 
     # The end.
 

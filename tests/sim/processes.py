@@ -15,7 +15,7 @@ import msgspec
 from proctor import admin
 from proctor.adapters.clock import local_day
 from proctor.adapters.memory import MemoryEvidence
-from proctor.core.facts import Outcome
+from proctor.core.facts import CheckWay, Outcome
 from proctor.core.inputs import Verdict
 from proctor.errors import Refused, Unavailable
 from proctor.faces.worker import Worker
@@ -177,20 +177,27 @@ class Judge:
     """The truth about faces: a burst says in its pictures whose face it shows, and how well."""
 
     model = "simulated"
+    precision = version = ""
 
-    def judge(self, frames: list[bytes], _template, _source):
-        words = {frame.split(b":")[1] for frame in frames}
+    def judge(self, frames: list[bytes], _template, _source, *, way=CheckWay.ROUTINE, actions=(), **_more):
+        _whose, words, acted = (set(parts) for parts in zip(*(frame.split(b":") for frame in frames), strict=True))
+        active_next = False
         if b"crash" in words:
             word = (Outcome.OUR_FAULT, "model_error")
         elif b"dark" in words:
             word = (Outcome.UNCLEAR, "dark")
         elif b"other" in words:
             word = (Outcome.MISMATCH, "mismatch")
+        elif b"grey" in words:
+            word, active_next = (Outcome.UNCLEAR, "not_sure"), way is CheckWay.ROUTINE
+        elif way is CheckWay.ACTIVE and acted != {"+".join(actions).encode()}:
+            word = (Outcome.UNCLEAR, "still")
         else:
             word = (Outcome.PASSED, "")
         return SimpleNamespace(
-            outcome=word[0], detail=word[1], score=0.5, threshold=0.4, frames=len(frames), template=None, best=-1
-        )
+            outcome=word[0], detail=word[1], score=0.5, threshold=0.4, frames=len(frames), template=None, best=-1,
+            active_next=active_next, cues=(), precision="", traces=(),
+        )  # fmt: skip
 
     def template_of(self, _photo: bytes):
         return b"template"
@@ -219,8 +226,12 @@ class FaceBook:
     async def enrol(self, job: FaceJob, template, model: str, photo: bytes) -> bool:
         return False
 
-    async def judged(self, job: FaceJob, verdict: Verdict) -> None:
-        self.world.auditor.judged(job, verdict)
+    async def earlier(self, job: FaceJob, model: str):
+        return ()
+
+    async def judged(self, done) -> None:
+        for one in done:
+            self.world.auditor.judged(one.job, one.verdict)
 
 
 class WorkerProcess:
@@ -235,7 +246,7 @@ class WorkerProcess:
         door = RedisDoor(self.world.redis)
         worker = Worker(
             jobs=door, checks=door, evidence=self.world.evidence, records=FaceBook(self.world), judge=Judge(),
-            clock=None, name=self.name,
+            name=self.name,
         )  # fmt: skip
         try:
             await worker.run(asyncio.Event())
@@ -314,6 +325,8 @@ class Web:
         """As `web.api.checks._take`: consent, accept by Redis TIME, store, queue."""
         world = self.world
         ticket = self.tickets.read_upload(text)
+        if ticket.way is CheckWay.CODE:
+            raise Refused("ticket_invalid")
 
         async def consent():
             return world.sql.records.directory.accounts[ticket.learner_id].face_consent
@@ -338,6 +351,24 @@ class Web:
                 await self.door.judge(verdict)
         return 202, ""
 
+    async def code(self, text: str, word: str):
+        """As `web.api.codes.answer`: accept by Redis TIME, and judge at once."""
+        ticket = self.tickets.read_upload(text)
+        if ticket.way is not CheckWay.CODE:
+            raise Refused("ticket_invalid")
+        accepted = await self.door.accept(ticket, word)
+        if isinstance(accepted, NotAccepted):
+            raise Refused(accepted.why)
+        if accepted.fresh:
+            self.world.auditor.accepted(ticket, accepted.redis_ms)
+            outcome, detail = CODE_WORDS.get(word, (Outcome.UNCLEAR, "code_wrong"))
+            verdict = Verdict(
+                check_id=ticket.check_id, try_number=ticket.try_number, outcome=outcome, detail=detail, model="code"
+            )
+            self.world.auditor.judged(ticket, verdict)
+            await self.door.judge(verdict)
+        return 202, ""
+
     async def _queue(self, ticket, frames: list[bytes], redis_ms: int) -> bool:
         blob = msgspec.msgpack.encode(frames)
         evidence_id = await self.world.evidence.put(
@@ -347,11 +378,15 @@ class Web:
             FaceJob(
                 check_id=ticket.check_id, try_number=ticket.try_number, learner_id=ticket.learner_id,
                 institution_id=ticket.institution_id, lesson_id=ticket.lesson_id, evidence_id=evidence_id,
-                enrol=False, source="camera", accepted_redis_ms=redis_ms,
+                enrol=False, source="camera", accepted_redis_ms=redis_ms, way=ticket.way, actions=ticket.actions,
             )
         )  # fmt: skip
 
 
+CODE_WORDS = {
+    "me": (Outcome.PASSED, ""), "crash": (Outcome.OUR_FAULT, "text_not_sent"),
+    "no_phone": (Outcome.UNCLEAR, "no_phone"),
+}  # fmt: skip
 REFUSALS = {
     "cancelled": 409, "other_bytes": 409, "judged": 409, "late": 410, "closed": 410, "unknown": 410,
     "no_consent": 403, "ticket_invalid": 403,

@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
-from proctor.adapters.memory import MemoryChecks, MemoryInbox, MemoryJobs, MemoryLeases, MemoryNodes
+from proctor.adapters.memory import MemoryChecks, MemoryInbox, MemoryLeases, MemoryNodes
+from proctor.adapters.memory_jobs import MemoryJobs
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.core.inputs import Verdict
 from proctor.errors import Unavailable
@@ -109,7 +110,7 @@ class Redis(Store):
     def _make(self) -> None:
         self.leases = MemoryLeases(self.time_ms)
         self.checks = MemoryChecks(self.time_ms, self.inbox)
-        self.jobs = MemoryJobs(lambda: self.loop.now_ms, jobs_max=50)
+        self.jobs = MemoryJobs(self.time_ms, jobs_max=50)
         self.inbox.leases = self.leases
 
     @property
@@ -318,16 +319,16 @@ class RedisDoor:
 
         return await self.redis.call(deed)
 
-    async def take(self, worker, count, wait_ms):
+    async def take(self, worker, count, wait_ms, burst_ms=0.0):
         if self.redis.down:
             raise Unavailable("redis")
-        return await self.redis.jobs.take(worker, count, wait_ms)
+        return await self.redis.jobs.take(worker, count, wait_ms, burst_ms)
 
     async def done(self, receipts):
         return await self.redis.call(lambda: self.redis.jobs.done(receipts))
 
-    async def waiting(self):
-        return await self.redis.call(self.redis.jobs.waiting)
+    async def bury(self, receipt, job, why):
+        return await self.redis.call(lambda: self.redis.jobs.bury(receipt, job, why))
 
     # Inbox and nodes.
 

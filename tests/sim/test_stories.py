@@ -23,6 +23,7 @@ from proctor.ports import HandoverAsked
 from proctor.settings import Settings
 from tests.core.worlds import Player, after
 
+NO_START = '{"check_at_start": false}'
 
 class Link:
     """A socket that keeps what is said to it."""
@@ -176,7 +177,7 @@ async def test_a_holder_that_redis_forgot_hands_over_before_it_is_thrown_out() -
     hub, link = house.hub("a"), Link()
     stop = asyncio.Event()
     reading = asyncio.create_task(read_inbox(hub, house.inbox, stop))
-    house.records.directory.accounts[1].face_consent = False  # no check stands between
+    house.records.directory.classes[1].policy = NO_START  # no check stands between
     learner = await hub.open(claim(ticket="t1"), START, link)
     hub.beat(learner, beat(link, learner, kind="play"))
     house.clock.advance(10_000)
@@ -349,7 +350,7 @@ async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
     stop = asyncio.Event()
     works = (read_inbox(hub, house.inbox, stop), run_ticker(hub, stop), hub.journal.run(stop))
     loops = [asyncio.create_task(work) for work in works]
-    house.records.directory.accounts[1].face_consent = False  # no check stands between
+    house.records.directory.classes[1].policy = NO_START  # no check stands between
     learner = await hub.open(claim(ticket="t1"), START, link)
     await hub.journal.flush()
     hub.beat(learner, beat(link, learner, kind="play"))
@@ -374,7 +375,7 @@ async def test_a_redis_that_forgot_alone_loses_nothing(renewed: bool) -> None:
 
 
 async def ten_durable_seconds(house: House) -> tuple[Hub, Link, Learner]:
-    house.records.directory.accounts[1].face_consent = False  # no check stands between
+    house.records.directory.classes[1].policy = NO_START  # no check stands between
     hub, link = house.hub("a"), Link()
     learner = await hub.open(claim(ticket="t1"), START, link)
     hub.beat(learner, beat(link, learner, kind="play"))
@@ -414,7 +415,7 @@ async def test_a_seat_that_was_left_in_order_is_known_to_sql_when_redis_forgets_
     """Seeds 8627 and 10056: it had said "it plays" and was left before it earned anything, so that SQL knew nothing
     of it. Redis forgot: the page's 20 seconds were worth nothing, and what followed was a seek ahead to the end."""
     house = House()
-    house.records.directory.accounts[1].face_consent = False
+    house.records.directory.classes[1].policy = NO_START
     hub, link = house.hub("a"), Link()
     learner = await hub.open(claim(ticket="t1"), START, link)
     hub.beat(learner, beat(link, learner, kind="play"))

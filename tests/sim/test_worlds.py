@@ -12,14 +12,17 @@ import pytest
 from tests.sim import cheats, faults
 from tests.sim.found import FOUND_BY
 from tests.sim.mutations import MUTATIONS
-from tests.sim.run import marks_of, run_seed, run_seeds
+from tests.sim.run import Result, marks_of, run_seed, run_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 300
+PART = 50  # seeds of one test
 REACHED = [
     *(f"fault_{kind}" for kind in faults.KINDS), *(f"cheat_{kind}" for kind in cheats.KINDS),
     *(f"outcome_{word}" for word in ("passed", "unclear", "missed", "mismatch")),
-    *(f"undecided_{word}" for word in ("our_fault", "away", "taken_over", "consent_withdrawn")),
+    *(f"undecided_{word}" for word in ("our_fault", "away", "taken_over")),
+    *(f"{word}_{way}" for word in ("asked", "passed") for way in ("routine", "active", "code")), "unclear_code",
+    "went_on_code", "went_on_routine", "judged_cue", "passed_for_a_person", "never_agreed",
     *(f"check_{kind}" for kind in ("start", "random", "end")),
     *(f"decision_{word}" for word in ("void", "accept", "restore")), "case_propose", "case_confirm", "case_dismiss",
     *(f"instructed_{word}" for word in ("consent_withdrawn", "blocked", "login_ended", "take_down")),
@@ -48,11 +51,24 @@ def test_other_seeds_give_other_worlds() -> None:
     assert len({run_seed(seed).digest for seed in (1, 3, 4)}) == 3
 
 
-def test_no_law_is_broken_in_any_world() -> None:
-    results = run_seeds(range(1, SEEDS + 1))
-    assert len(results) == SEEDS
+@pytest.fixture(scope="module")
+def seen() -> list[Result]:
+    """What all worlds of this file reached."""
+    return []
+
+
+@pytest.mark.parametrize("first", range(1, SEEDS + 1, PART))
+def test_no_law_is_broken_in_any_world(first: int, seen: list[Result]) -> None:
+    results = run_seeds(range(first, first + PART))
+    assert len(results) == PART
     assert [(one.seed, one.law, one.detail) for one in results if one.law] == []
-    marks = marks_of(results)
+    seen += results
+
+
+def test_the_worlds_meet_everything_they_are_made_of(seen: list[Result]) -> None:
+    if len(seen) != SEEDS:
+        pytest.skip("only together with all the worlds")
+    marks = marks_of(seen)
     assert [mark for mark in REACHED if not marks[mark]] == [], "a world is no proof of what it never meets"
 
 

@@ -73,6 +73,9 @@ class World:
             "stretch_ms_max": dice.choice([45_000, 900_000]),
             "daily_cap_ms": dice.choice([150_000, 21_600_000, 21_600_000]),
             "second_device": dice.choice(["newest", "newest", "newest", "first"]), "misses_review_count_min": 2,
+            "active_start": dice.random() < 0.5, "active_end": dice.random() < 0.5,
+            "active_takeover": dice.random() < 0.5, "active_one_in": dice.choice([0, 1, 2, 5]),
+            "active_turns": dice.choice([2, 3]),
         })  # fmt: skip
         self.policy = policy_of(self.policy_json)
         self.run_ms = dice.choice([110_000, 110_000, 170_000, 320_000])
@@ -96,7 +99,11 @@ class World:
         directory.institutions[1] = Institution(zone=self.zone)
         learners = range(1, 1 + self.honest_count + len(self.cheat_kinds))
         for learner_id in learners:
-            directory.accounts[learner_id] = Account(institution_id=1)
+            agreed = self.random.random() < 0.8
+            directory.accounts[learner_id] = Account(institution_id=1, face_consent=agreed)
+            if not agreed:
+                self.auditor.refused(learner_id)
+                self.count("never_agreed")
             directory.logins[f"l{learner_id}"] = (learner_id, 2**62)
         for lesson_id, duration_ms in self.lessons.items():
             directory.lessons[lesson_id] = Lesson(course_id=1, duration_ms=duration_ms)

@@ -17,27 +17,33 @@ from sqlalchemy import select, update
 
 from proctor.adapters.clock import SystemClock
 from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.face_keys import SqlFaceKeys
+from proctor.adapters.memory_messages import MemoryMessages
 from proctor.adapters.redis_checks import RedisChecks
 from proctor.adapters.redis_client import connect
 from proctor.adapters.redis_inbox import RedisInbox
 from proctor.adapters.redis_jobs import RedisJobs
 from proctor.adapters.redis_leases import RedisLeases
 from proctor.adapters.redis_nodes import RedisNodes
+from proctor.adapters.signer import Ed25519Signer
 from proctor.adapters.sql_database import SqlDatabase
 from proctor.adapters.sql_rush import SqlRush
 from proctor.compose import WebDeps
 from proctor.gateway.tickets import Tickets
 from proctor.modules.accounts.tables import accounts, institutions
+from proctor.modules.privacy import erasing
 from proctor.modules.privacy import service as privacy
-from proctor.modules.privacy.tables import consents
-from proctor.modules.schema import metadata
+from proctor.modules.privacy.tables import consents, erasures, notices
+from proctor.modules.schema import insert_new, metadata
 from proctor.settings import Settings
 from tests.client import Person
 from tests.modules.studies import Study, study
 from tests.world import NOW_MS, PASSWORD, World, build, people, vault
 from web.app import make_app
+from web.learner.consent import NOTICE_VERSION
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
+SIGNER = Ed25519Signer(b"s" * 32)
 ROLES = ("learner", "reviewer", "administrator")
 # What an attempt is meant to leave behind: counts of wrong passwords, and that somebody was here.
 _MEANT = {"accounts": ("failed_tries", "locked_until_ms"), "login_sessions": ("seen_ms",)}
@@ -102,8 +108,14 @@ async def _place(db: SqlDatabase, pictures: FileEvidence, mark: str) -> Place:
             conn, evidence_id=evidence, institution_id=world.institution, learner_id=world.learner, kind="burst",
             check_id=done.check, sha256=hashlib.sha256(blob).hexdigest(), now_ms=NOW_MS, delete_after_ms=2 * NOW_MS,
         )  # fmt: skip
-        given = {"purpose": privacy.PURPOSE, "choice": "given", "notice_version": "1", "notice_sha256": "0" * 64}
+        text = {"sha256": "0" * 64, "purpose": privacy.PURPOSE, "version": "1", "lang": "zh-CN", "body": "<p>1</p>"}
+        given = {
+            "purpose": privacy.PURPOSE, "choice": "given", "notice_version": NOTICE_VERSION,
+            "notice_sha256": text["sha256"],
+        }  # fmt: skip
         await conn.execute(consents.insert().values(learner_id=world.learner, at_ms=NOW_MS, **given))
+        await conn.execute(insert_new(conn.dialect.name, notices), [{**text, "first_ms": NOW_MS}])
+        await _forgotten_once(conn, world)
         key_hash = hashlib.sha256(host_key.encode()).digest()
         mine = institutions.c.id == world.institution
         await conn.execute(update(institutions).where(mine).values(host_key_hash=key_hash))
@@ -112,6 +124,16 @@ async def _place(db: SqlDatabase, pictures: FileEvidence, mark: str) -> Place:
     logins = {role: names[account] for role, account in zip(ROLES, ids, strict=True)}
     logins["second_reviewer"] = names[world.second_reviewer]
     return Place(world=world, study=done, evidence=evidence, host_key=host_key, logins=logins)
+
+
+async def _forgotten_once(conn, world: World) -> None:
+    """Long before, this learner's face was erased, and a certificate says so."""
+    row = {
+        "institution_id": world.institution, "learner_id": world.learner, "why": "withdrawn",
+        "asked_by": world.learner, "asked_ms": NOW_MS - 1_000,
+    }  # fmt: skip
+    made = await conn.execute(erasures.insert().values(**row).returning(erasures.c.id))
+    await erasing.certify(conn, vault(), SIGNER, made.scalar_one(), NOW_MS - 500)
 
 
 @dataclass
@@ -127,9 +149,9 @@ def master(tmp_path_factory) -> Callable[[Path], _Master]:
     folder = tmp_path_factory.mktemp("master")
 
     async def make() -> _Master:
-        db = SqlDatabase(f"sqlite+aiosqlite:///{folder / 'zhenxue.sqlite3'}")
+        db = SqlRush(f"sqlite+aiosqlite:///{folder / 'zhenxue.sqlite3'}")
         await db.migrate()
-        pictures = FileEvidence(folder / "evidence", b"e" * 32)
+        pictures = FileEvidence(folder / "evidence", SqlFaceKeys(db, vault()))
         made = _Master(folder, await _place(db, pictures, "here"), await _place(db, pictures, "there"))
         async with db.engine.connect() as conn:
             await conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -149,11 +171,14 @@ def wire(settings: Settings, client) -> WebDeps:
     """Every port of the web process, real, as `compose.web` wires them."""
     inbox = RedisInbox(client)
     inbox.leases = RedisLeases(client, buckets=settings.lease_buckets, snapshot_keep_ms=settings.snapshot_keep_ms)
+    db = SqlRush(settings.sqlalchemy_url)
+    face_keys = SqlFaceKeys(db, vault())
     return WebDeps(
-        settings=settings, db=SqlRush(settings.sqlalchemy_url), vault=vault(),
-        evidence=FileEvidence(settings.data_dir / "evidence", b"e" * 32), checks=RedisChecks(client, inbox),
+        settings=settings, db=db, vault=vault(), face_keys=face_keys,
+        evidence=FileEvidence(settings.data_dir / "evidence", face_keys), checks=RedisChecks(client, inbox),
         jobs=RedisJobs(client, jobs_max=settings.jobs_max), inbox=inbox, leases=inbox.leases,
-        nodes=RedisNodes(client), clock=SystemClock(), tickets=Tickets(b"t" * 32),
+        nodes=RedisNodes(client), clock=SystemClock(), tickets=Tickets(b"t" * 32), messages=MemoryMessages(),
+        signer=SIGNER,
     )  # fmt: skip
 
 

@@ -22,15 +22,16 @@ async def test_a_file_is_sent_small_and_not_again_while_it_is_the_same(site: Sit
         assert answer.status == 304 and not await answer.read()
 
 
-async def test_modules_travel_without_comment_lines_and_keep_their_line_numbers(site: Site) -> None:
+async def test_modules_travel_without_comments_and_keep_their_line_numbers(site: Site) -> None:
     person = await site.person()
     async with person.http.get("/player/main.js") as answer:
         sent = await answer.text()
     source = (PLAYER / "main.js").read_text("utf-8")
     assert "/**" in source and "/**" not in sent
     assert sent.count("\n") == source.count("\n") and len(brotli.compress(sent.encode())) < len(source)
-    kept = "const a = '// not a comment'; // behind code\n"
-    assert without_comments(f"// one\n/* two\n three */\n{kept}") == f"\n\n\n{kept}"
+    kept = "const a = ' // no comment'; // it's kept\n"
+    assert without_comments(f"// one\n/* two\n three */\n  {kept}") == f"\n\n\n{kept}"
+    assert without_comments("if (a) { // gone\n  /** @type {B} */ (b).c();\n}\n") == "if (a) {\n(b).c();\n}\n"
 
 
 @pytest.mark.parametrize(

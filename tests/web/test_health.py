@@ -18,7 +18,9 @@ async def test_readiness_names_what_is_missing(site: Site) -> None:
 async def test_metrics_are_for_this_machine_and_not_through_a_proxy(site: Site) -> None:
     person = await site.person()
     async with person.http.get("/metrics") as answer:
-        assert answer.status == 200 and "zhenxue_nodes 0" in await answer.text()
+        found = await answer.text()
+        assert answer.status == 200 and "zhenxue_nodes 0" in found
+        assert "zhenxue_jobs_waiting " in found and "zhenxue_workers_wanted 1" in found
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
         async with person.http.get("/metrics", headers={name: "203.0.113.9"}) as answer:
             assert answer.status == 404

@@ -12,14 +12,17 @@ from aiohttp.test_utils import make_mocked_request
 from blockbuster import BlockingError
 
 from proctor.adapters.evidence_files import FileEvidence
+from proctor.adapters.memory import MemoryFaceKeys
 from tests.web.conftest import Site
 from web.learner import door
 
 
 async def test_reading_a_file_on_the_loop_is_caught(tmp_path: Path) -> None:
-    evidence = FileEvidence(tmp_path, b"k" * 32)
+    keys = MemoryFaceKeys()
+    evidence = FileEvidence(tmp_path, keys)
+    key = await keys.sealing(learner_id=1, kind="burst")
     with pytest.raises(BlockingError):
-        evidence._write(tmp_path / "ab" / "x", "x", b"data")
+        evidence._write(tmp_path / "ab" / "x", "x", b"data", key)
     evidence_id = await evidence.put(b"data", kind="burst", institution_id=1, learner_id=1)
     assert await evidence.get(evidence_id) == b"data", "in a thread it may wait"
 

@@ -14,8 +14,8 @@ WHO = ("", "learner", "reviewer", "administrator")
 
 
 def test_every_form_is_guarded_but_those_that_no_cookie_opens() -> None:
-    # These three prove themselves by a ticket or a key in the request: no browser sends those by itself.
-    assert {route.name for route in POSTS if not route.csrf} == {"frames", "host_tickets", "embed_start"}
+    # These four prove themselves by a ticket or a key in the request: no browser sends those by itself.
+    assert {route.name for route in POSTS if not route.csrf} == {"frames", "code_post", "host_tickets", "embed_start"}
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)

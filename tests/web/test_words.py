@@ -46,7 +46,9 @@ def _english() -> dict[str, str]:
 
 
 def test_every_sentence_of_the_pages_has_its_english_one_and_none_is_left_over() -> None:
-    sentences = _of_templates().union(*(_of_python(file) for file in HERE.rglob("*.py")))
+    # The table that the deletion timer goes by is shown as it is.
+    clocks = HERE.parent / "proctor" / "modules" / "privacy" / "clocks.py"
+    sentences = _of_templates().union(*(_of_python(file) for file in (*HERE.rglob("*.py"), clocks)))
     english = _english()
     assert sentences - english.keys() == set()
     assert english.keys() - sentences == set()
@@ -60,7 +62,7 @@ def test_english_sentences_keep_the_places_and_hold_no_chinese() -> None:
 
 def test_templates_say_nothing_without_asking_the_catalogue() -> None:
     for file in (HERE / "templates").rglob("*.html"):
-        if file.name == "notice_face_check.zh.html":
+        if file.name in ("notice_face_check.zh.html", "notice_province.zh.html"):
             continue
         bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", file.read_text("utf-8"), flags=re.S)
         assert not CHINESE.search(bare.replace("中文", "")), (file.name, CHINESE.search(bare))

@@ -30,6 +30,22 @@ def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
 _MEDIA = {"media": _TEXT, "poster": _TEXT, "ws": _TEXT, "ticket": _TEXT}
 _PAGE_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,32}$"}
 
+_ENROL: dict[str, Any] = {
+    "body": (
+        "multipart/form-data",
+        {
+            "type": "object",
+            "properties": {
+                "source": {"type": "string", "enum": ["id_photo", "capture"]},
+                "photo": {"type": "string", "contentMediaType": "image/jpeg"},
+            },
+            "required": ["photo"],
+        },
+    ),
+    "good": (202, _object({"id": _INT, "state": _TEXT})),
+    "bad": (400, 401, 403, 404, 413, 503),
+}
+
 # name -> summary, request body (content type, schema), good answer (status, schema), refusals
 OPERATIONS: dict[str, dict[str, Any]] = {
     "ticket": {
@@ -77,6 +93,34 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         "good": (202, _object({"accepted": {"type": "boolean"}, "try_number": _INT})),
         "bad": (400, 403, 409, 410, 413, 503),
     },
+    "code": {
+        "summary": "What a check by code asks: the masked phone, a question with its choices, when another text may "
+        "go out. Only for tickets whose way is `code`.",
+        "headers": ("X-Upload-Ticket",),
+        "good": (
+            200,
+            _object(
+                {
+                    "phone": _TEXT, "question": _TEXT, "choices": {"type": "array", "items": _TEXT},
+                    "resend_after_s": _INT, "sent": {"type": "boolean"},
+                }
+            ),
+        ),
+        "bad": (403, 409, 410, 503),
+    },
+    "code_post": {
+        "summary": "Send the one-time code (`send`), or answer with `code` and `answer`, the index of the choice. "
+        "The verdict comes over the socket.",
+        "headers": ("X-Upload-Ticket",),
+        "body": (
+            "application/json",
+            _object({}, send={"type": "boolean"}, code=_TEXT, answer={**_INT, "maximum": 15}),
+        ),
+        "good": (202, _object({"accepted": {"type": "boolean"}}, resend_after_s=_INT)),
+        "bad": (400, 403, 409, 410, 413, 422, 429, 503),
+    },
+    "enrol": {**_ENROL, "summary": "The learner hands in a photo to enrol with; a person or an authority decides."},
+    "enrol_learner": {**_ENROL, "summary": "Staff hand in a photo of one of their learners."},
     "host_tickets": {
         "summary": "A WebView host starts a lesson for one of its learners.",
         "body": ("application/json", _object({"login": _TEXT, "lesson_id": _INT})),
@@ -101,6 +145,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "learner": [{"session": []}],
+    "staff": [{"session": []}],
     "ticket": [{"uploadTicket": []}, {}],
     "host": [{"hostKey": []}],
 }

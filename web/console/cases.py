@@ -16,6 +16,7 @@ from proctor.modules.reviews.service import Decision, DecisionResult, Reviews, r
 from proctor.modules.study import queries as study
 from web import context
 from web.console import words
+from web.console.minors import Look, may_look, write_down
 from web.console.timeline import timeline_rows
 from web.errors import words as refused_words
 from web.learner.strip import strip_svg
@@ -33,6 +34,7 @@ class QueueView:
     id: int
     what: str
     learner: str
+    learner_id: int
     lesson: str
     course: str
     stake: str
@@ -88,6 +90,8 @@ class CasePage:
     enrolment: dict | None
     bursts: list[dict]
     next_id: int | None
+    learner_id: int
+    look: Look
     notice: dict | None = None
     error_field: str = ""
     error_words: str = ""
@@ -185,6 +189,7 @@ def _head(request: web.Request, row: queries.QueueRow) -> QueueView:
     name = context.deps(request).vault.open(row.name_sealed, field="account.name")
     return QueueView(
         id=row.id, what=_(words.KINDS.get(row.kind, row.kind)), learner=masked_name(name),
+        learner_id=row.learner_id,
         lesson=row.lesson_title, course=row.course_title, stake=hours(row.stake_ms, _),
         state=_(words.STATES[(row.status, row.outcome)]), tone=words.tone(row),
         age=words.age(_, time.time_ns() // 1_000_000 - row.opened_ms), causes=row.causes,
@@ -219,6 +224,8 @@ async def _case(request: web.Request, case_id: int, **extra) -> CasePage:
             raise Refused("no_case")
         record = await study.lesson_record(conn, case.row.learner_id, case.lesson_id)
         persons = await review_persons(conn, person.institution_id)
+        look = await may_look(request, conn, case.row.learner_id)
+    await write_down(request, look, "case", case.row.learner_id)
     done = request.query.get("done", "")
     if done in DONE and "notice" not in extra:
         extra["notice"] = {"kind": "notice-done", "words": _(DONE[done]), "more": ""}
@@ -230,21 +237,23 @@ async def _case(request: web.Request, case_id: int, **extra) -> CasePage:
             {"range": words.appeal(a), "words": a.words, "at": at(a.filed_ms, person.zone)} for a in case.appeals
         ],
         stretches=_stretches(request, record, case), proposal=_proposal(request, case),
-        history=_history(request, case), templates=[_(text) for text in words.REASON_TEMPLATES],
+        history=_history(request, case), templates=[_(text) for text in words.templates(case.row.kind)],
         strip=strip_svg(record, _), timeline=timeline_rows(record, _, person.zone),
         seats=[{"words": words.seat(_, s), "at": at(s.at_ms, person.zone)} for s in case.seats],
         signals=[{"words": words.signal(_, s), "at": at(s.at_ms, person.zone)} for s in case.signals],
-        enrolment=_enrolment(request, case), bursts=_bursts(request, case), next_id=case.next_id, **extra,
+        enrolment=_enrolment(request, case), bursts=_bursts(request, case), next_id=case.next_id,
+        learner_id=case.row.learner_id, look=look, **extra,
     )  # fmt: skip
 
 
 def _stretches(request: web.Request, record, case: queries.CaseView) -> list[Stretch]:
-    """Counted or withheld stretches of the lesson; those of this case are chosen already."""
+    """Counted or withheld stretches of the lesson; those of this case are chosen already. What is being studied at
+    this moment is not in the ledger yet and cannot be decided on."""
     _ = translator(request)
     concerned = case.spans.get(case.lesson_id, ())
     found = []
     for row in record.ledger:
-        if row.status == "void":
+        if row.status == "void" or not row.stored:
             continue
         inside = any(from_ms <= row.from_ms and row.to_ms <= to_ms for from_ms, to_ms in concerned)
         found.append(
@@ -304,6 +313,7 @@ def _bursts(request: web.Request, case: queries.CaseView) -> list[dict]:
         {
             "words": f"{words.burst(_, burst)} · {at(burst.judged_ms, zone)}",
             "score": words.score(_, burst),
+            "cues": words.cues(_, burst),
             "images": [
                 f"/console/evidence/{burst.evidence_id}?frame={index}" for index in range(min(burst.frames, 8))
             ]

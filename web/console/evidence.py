@@ -11,6 +11,7 @@ from proctor.errors import Refused
 from proctor.modules.audit.service import append_audit
 from proctor.modules.reviews.queries import evidence_row
 from web import context
+from web.console.minors import may_look
 
 FRAMES_MAX = 8
 JPEG = b"\xff\xd8"
@@ -27,6 +28,8 @@ async def evidence_image(request: web.Request) -> web.StreamResponse:
         row = await evidence_row(conn, person.institution_id, evidence_id)
         if row is None:
             raise Refused("not_found")
+        if not (await may_look(request, conn, row.learner_id)).open:
+            raise Refused("minor_access")
         await append_audit(
             conn,
             at_ms=time.time_ns() // 1_000_000,

@@ -19,7 +19,9 @@ def timeline_rows(record: LessonRecord, _: Translate, zone: str) -> list[dict[st
         check = checks.get(row.settled_by)
         why = ""
         if check is not None:
-            why = learner_words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome]))
+            why = learner_words.because(
+                _, learner_words.check(_, check.kind, check.way), _(words.OUTCOMES[check.outcome])
+            )
         elif row.settled_by.startswith("decision:"):
             why = _("审核员的决定")
         rows.append((row.from_ms, row.to_ms, _row(row.from_ms, row.to_ms, _(words.STATUSES[row.status]), why,

@@ -29,6 +29,7 @@ KINDS = {
     "unclear": _n("看不清，等待人工核验"),
     "no_consent": _n("未同意人脸核验，等待人工"),
     "flags": _n("学习过程有疑点"),
+    "spot": _n("抽查：本人凭短信码通过核验"),
     "appeal": _n("学员申诉"),
 }
 
@@ -63,7 +64,12 @@ DETAILS = {
     "mismatch": _n("与登记照片不是同一人"),
     "changing": _n("几张画面不是同一人"),
     "still": _n("几张画面完全相同，不像实时拍摄"),
-    "needs_camera": _n("首次登记来自文件，需要人工核对"),
+    "turn_more": _n("转头幅度不够"),
+    "turn_less": _n("转头过度，看不到脸"),
+    "wrong_way": _n("转头方向与提示相反"),
+    "closer_more": _n("没有按提示靠近"),
+    "not_followed": _n("没有看到要求的动作"),
+    "needs_camera": _n("照片来自文件，需要人工核对"),
     "photo_unusable": _n("实名照片无法用于比对"),
     "model_error": _n("系统无法判定"),
     "evidence_gone": _n("画面已不在"),
@@ -75,6 +81,12 @@ DETAILS = {
     "no_consent": _n("未同意人脸核验"),
     "declined": _n("学员选择了其他方式"),
     "no_answer": _n("窗口内没有应答"),
+    "code_wrong": _n("短信验证码不对"),
+    "answer_wrong": _n("课程问题答错"),
+    "code_over": _n("短信验证码已失效"),
+    "no_phone": _n("没有登记手机号"),
+    "text_not_sent": _n("短信没有发出去（系统原因）"),
+    "code_not_judged": _n("系统无法判定"),
 }
 
 FLAGS = {
@@ -84,6 +96,19 @@ FLAGS = {
     "too_fast": _n("播放快于实际时间"),
     "too_often": _n("心跳过于频繁"),
     "untrusted_capture": _n("照片来自文件，不是实时拍摄"),
+    "virtual_camera": _n("摄像头像是虚拟摄像头软件，仅供参考"),
+}
+
+CUES = {
+    "still": _n("几张照片完全相同"),
+    "switched": _n("几张照片不像同一个人"),
+    "replay": _n("与以前的核验照片重复"),
+    "planar": _n("转头时面部像平面照片"),
+    "border": _n("人脸周围像有屏幕或纸张的边框"),
+    "jump": _n("转头快得不合常理"),
+    "timing": _n("拍摄时间不合常理"),
+    "light": _n("面部没有随屏幕变亮变暗"),
+    "passive": _n("活体模型认为不像真人"),
 }
 
 ACTIONS = {
@@ -107,6 +132,19 @@ REASON_TEMPLATES = (
     _n("光线不足，但能够辨认是本人。"),
     _n("画面中没有本人，无法证明在学习。"),
 )
+
+
+SPOT_TEMPLATES = (
+    _n("电话抽查：本人接听，能说出所学内容。"),
+    _n("现场抽查：本人在场学习。"),
+    _n("电话抽查：多次联系无人接听，改日再查。"),
+    _n("抽查：接听或在场的不是本人。"),
+)
+
+
+def templates(kind: str) -> tuple[str, ...]:
+    """Sentences that a reviewer may start from."""
+    return SPOT_TEMPLATES if kind == "spot" else REASON_TEMPLATES
 
 
 def tone(row: QueueRow) -> str:
@@ -144,6 +182,8 @@ def cause(_: Translate, row: CauseRow) -> str:
         return _(FLAGS.get(rest, rest))
     if kind == "appeal":
         return _(KINDS["appeal"])
+    if kind == "code":
+        return _("短信码核验已通过，请电话或现场确认是本人")
     return detail(_, row.detail) or _(OUTCOMES.get(row.detail, _n("核验没有通过")))
 
 
@@ -156,6 +196,10 @@ def burst(_: Translate, row: BurstRow) -> str:
     ]
     if row.source == "file":
         words.append(_("来自文件，可信度低"))
+    if row.source == "code":
+        words.append(_("短信码和课程问题"))
+    elif row.way == "active":
+        words.append(_("按提示做动作"))
     return " · ".join(word for word in words if word)
 
 
@@ -164,8 +208,15 @@ def score(_: Translate, row: BurstRow) -> str:
     if not row.model or row.score == 0:
         return ""
     return _("相似度 %(score)s（通过线 %(threshold)s）· %(model)s") % {
-        "score": f"{row.score:.2f}", "threshold": f"{row.threshold:.2f}", "model": row.model,
+        "score": f"{row.score:.2f}", "threshold": f"{row.threshold:.2f}",
+        "model": " ".join(part for part in (row.model, row.version, row.precision) if part),
     }  # fmt: skip
+
+
+def cues(_: Translate, row: BurstRow) -> str:
+    """What spoke against a living person before the camera; none of it is a proof."""
+    found = [_(CUES.get(cue, cue)) for cue in row.cues.split()]
+    return _("供参考的疑点：%(cues)s") % {"cues": _("、").join(found)} if found else ""
 
 
 def seat(_: Translate, row: SeatRow) -> str:

@@ -12,11 +12,11 @@ from proctor.errors import Refused
 from proctor.modules.accounts import queries as accounts
 from proctor.modules.catalog import queries as catalog
 from proctor.modules.catalog.queries import LessonRow
-from proctor.modules.privacy import service as privacy
 from proctor.modules.study import queries as study
 from proctor.modules.study.queries import LessonProgress
 from web import context
 from web.api.lessons import media_base
+from web.learner.consent import must_ask
 from web.render import at, render
 
 
@@ -131,13 +131,13 @@ async def learn(request: web.Request) -> web.StreamResponse:
         progress = await study.progress(conn, person.account_id)
         day_ms = await study.granted_on_day(conn, person.account_id, at(now_ms, person.zone, "%Y-%m-%d"))
         policy = await accounts.institution_policy(conn, person.institution_id, deps.settings.policy)
-        choice = await privacy.newest_choice(conn, person.account_id)
+        ask = await must_ask(request, conn)
     page = LearnPage(
         courses=[course_view(group, progress) for group in by_course(rows).values()],
         resume=_resume(request, rows, progress),
         day_ms=day_ms,
         cap_ms=policy.daily_cap_ms,
-        ask_consent=choice == "",
+        ask_consent=ask,
     )
     return render(request, "learner/learn.html", page)
 

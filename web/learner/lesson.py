@@ -13,6 +13,7 @@ from proctor.modules.privacy import service as privacy
 from proctor.modules.study import queries as study
 from web import context
 from web.api.lessons import media_base, playable
+from web.learner.consent import must_ask
 from web.render import render
 from web.security import csrf_of
 
@@ -27,9 +28,9 @@ async def page(request: web.Request) -> web.StreamResponse:
     person, deps = context.signed(request), context.deps(request)
     lesson = await playable(request, person.institution_id, person.account_id, context.path_id(request, "id"))
     async with deps.db.read() as conn:
-        choice = await privacy.newest_choice(conn, person.account_id)
+        ask, choice = await must_ask(request, conn), await privacy.newest_choice(conn, person.account_id)
         record = await study.lesson_record(conn, person.account_id, lesson.id)
-    if choice == "":
+    if ask:
         raise web.HTTPSeeOther(f"/consent?next=/lessons/{lesson.id}")
     covered = normalise((row.from_ms, row.to_ms) for row in record.ledger if row.status in COVERED)
     config = {

@@ -183,7 +183,7 @@ async def _record(request: web.Request, lesson_id: int, **extra) -> RecordPage:
         totals=[(kind, _(words.KINDS[kind]), sums[kind]) for kind in ORDER],
         counted_ms=sum(sums[kind] for kind in COUNTED), stretches=stretches,
         checks=[
-            (at(c.issued_ms, person.zone), _(words.CHECK_KINDS[c.kind]), _(words.OUTCOMES[c.outcome]))
+            (at(c.issued_ms, person.zone), words.check(_, c.kind, c.way), _(words.OUTCOMES[c.outcome]))
             for c in record.checks
         ],
         decisions=[

@@ -67,6 +67,13 @@ ACTIONS = {
     "restore": _n("申诉处理：恢复学时"),
 }
 
+
+def check(_: Callable[[str], str], kind: str, way: str) -> str:
+    """A check by its kind, and that it went by text code when it did: 途中核验（短信码）."""
+    name = _(CHECK_KINDS[kind])
+    return _("%(check)s（短信码）") % {"check": name} if way == "code" else name
+
+
 def because(_: Callable[[str], str], what: str, why: str) -> str:
     """A thing and its outcome in one phrase: 途中核验：通过."""
     return _("%(what)s：%(why)s") % {"what": what, "why": why}

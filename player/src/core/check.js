@@ -1,24 +1,31 @@
 /**
- * One face check as the learner meets it: ask, camera, three frames, upload, result, the next try.
+ * One check of the person as the learner meets it: ask, camera, a burst of frames, upload, result, the next try; or
+ * the way without a face, whose form is a room of its own.
  *
- * No DOM: pictures are opaque, the port takes them and sends them. The server decides everything; this only keeps
- * one burst the same however often its upload is repeated.
+ * No DOM: pictures are opaque, the port takes them and sends them. The server decides everything, also the way; this
+ * only keeps one burst the same however often its upload is repeated.
  */
 
-export const FRAMES = 3;
-export const SETTLE_MS = 1500; // the learner sees the mirror and looks up, the camera finds its exposure
-export const FRAME_GAP_MS = 350;
+import { Burst } from './burst.js';
+import { Coach } from './coach.js';
+
 const RETRY_MS = [500, 1000, 2000, 4000];
 const SLOW_MS = 8000;
+const TROUBLES = ['denied', 'in_use', 'none', 'black', 'frozen', 'unsupported'];
+const SEEING = ['camera', 'ready', 'shooting'];
+export const BUSY = SEEING.concat('sending', 'judging');
 
-/** @typedef {'none'|'ask'|'camera'|'ready'|'shooting'|'sending'|'judging'|'again'|'other'|'result'} Stage */
+/** @typedef {'none'|'ask'|'camera'|'ready'|'shooting'|'sending'|'judging'|'again'|'other'|'code'|'result'} Stage */
 /**
  * @typedef {object} CheckPort
  * @property {() => void} openCamera answer with `cameraReady` or `cameraFailed`
  * @property {() => void} closeCamera
  * @property {() => void} grab answer with `grabbed`
- * @property {(check: any, frames: any[], source: string) => void} upload answer with `uploaded`
+ * @property {(check: any, burst: {frames: any[], shots: Array<[number, number]>, source: string}) => void} upload
+ *   answer with `uploaded`
  * @property {(check: string, state: string, why?: string) => void} sheet tells the server
+ * @property {(check: any, left: number) => import('./burst.js').Step[]|null} plan of the burst, for what is left of the
+ *   window in ms; null while it is not known yet
  * @property {() => void} changed
  */
 
@@ -36,11 +43,16 @@ export class Check {
     this.why = ''; // of the camera, of the upload or of the verdict: a key of the texts
     this.outcome = '';
     this.enrolled = false;
+    this.coach = new Coach();
+    /** @type {Burst|null} */
+    this.burst = null;
     /** @type {any[]} */
     this.frames = [];
+    /** @type {Array<[number, number]>} */
+    this.shots = [];
     this.source = 'camera';
     this.accepted = false;
-    this.declined = false; // told already; told again after a reconnect, the line may have swallowed it
+    this.declined = ''; // why, told already; told again after a reconnect, the line may have swallowed it
     this.nextAt = 0;
     this.retries = 0;
     this.sentAt = 0;
@@ -48,8 +60,13 @@ export class Check {
     this.goOn = true;
   }
 
+  get way() {
+    return (this.push && this.push.way) || 'routine';
+  }
+
   /**
-   * A check is pending: new, or again after a reconnect. `null`: there is none any more.
+   * A check is pending: new, or again after a reconnect, or to be answered in another way from now on. `null`: there
+   * is none any more.
    * @param {number} now
    * @param {any} push
    * @param {boolean} eager the camera may be opened without asking
@@ -60,28 +77,51 @@ export class Check {
       return;
     }
     const same = Boolean(this.push) && this.push.id === push.id;
-    const sameTry = same && this.push.try_number === push.try_number;
+    const before = this.way;
+    const sameTry = same && this.push.try_number === push.try_number && before === (push.way || 'routine');
     this.push = push;
     this.deadline = now + push.left_ms;
     this.window = Math.max(same ? this.window : 0, push.left_ms, 1);
     this.stoodAt = 0;
     if (push.judging) this._waits(now);
     else if (sameTry && this.stage !== 'none' && this.stage !== 'result') this._again(now);
-    else {
-      this._drop();
-      this.why = same ? this.why : '';
-      this.stage = same ? 'again' : 'ask';
-      if (!same) this.port.sheet(push.id, 'open');
-      if (!same && eager) this.start(now);
-    }
+    else this._begin(now, same, before, eager);
     this.port.changed();
   }
 
-  /** The same burst is wanted again: what was sent is sent once more, under the new ticket. @param {number} now */
+  /**
+   * A new check, or a new try of one that is open.
+   * @param {number} now
+   * @param {boolean} same
+   * @param {string} before the way until now
+   * @param {boolean} eager
+   */
+  _begin(now, same, before, eager) {
+    const eased = same && this.declined === 'cannot_act' && this.way === 'routine';
+    this._drop();
+    this.why = same && before === this.way ? this.why : '';
+    if (!same) this.port.sheet(this.push.id, 'open');
+    if (this.way === 'code') this._form();
+    else {
+      this.stage = same ? 'again' : 'ask';
+      // Who could not do a movement has started already, and has nothing to read anew.
+      if (eased || (!same && eager)) this.start(now);
+    }
+  }
+
+  /** The form of the way without a face: no camera runs behind it. */
+  _form() {
+    this._release();
+    this.stage = 'code';
+  }
+
+  /** The same answer is wanted again: what was sent is sent once more, under the new ticket. @param {number} now */
   _again(now) {
     if (this.stage === 'sending') this._send(now);
-    else if (this.stage === 'judging' && this.declined) this.decline();
-    else if (this.stage === 'judging') {
+    else if (this.stage !== 'judging') return;
+    else if (this.declined) this.decline(this.declined);
+    else if (this.way === 'code' && !this.accepted) this.stage = 'code';
+    else {
       this.stoodAt = now;
       this._send(now);
     }
@@ -97,8 +137,10 @@ export class Check {
   }
 
   _drop() {
+    this.burst = null;
     this.frames = [];
-    this.declined = false;
+    this.shots = [];
+    this.declined = '';
     this.accepted = false;
     this.retries = 0;
   }
@@ -107,7 +149,7 @@ export class Check {
 
   /** "Start", and "try again". @param {number} now */
   start(now) {
-    if (!this.push || ['camera', 'ready', 'shooting', 'sending', 'judging'].indexOf(this.stage) >= 0) return;
+    if (!this.push || BUSY.indexOf(this.stage) >= 0) return;
     this._drop();
     this.why = '';
     this.source = 'camera';
@@ -116,14 +158,6 @@ export class Check {
       this.stage = 'camera';
       this.port.openCamera();
     }
-    this.port.changed();
-  }
-
-  /** "Another way". */
-  otherWay() {
-    if (!this.push || this.stage === 'sending' || this.stage === 'judging') return;
-    this._release();
-    this.stage = 'other';
     this.port.changed();
   }
 
@@ -140,22 +174,40 @@ export class Check {
     this._burst(now);
   }
 
-  /** Neither camera nor file: a person shall look. */
-  decline() {
-    if (!this.push) return;
-    this._release();
+  /**
+   * "Another way", and "I cannot do this movement": the server answers with another way for the same check, or a
+   * person shall look.
+   * @param {string} [why] cannot_act keeps the camera
+   */
+  decline(why) {
+    if (!this.push || this.accepted) return;
+    const trouble = this.cameraWhy;
+    if (why !== 'cannot_act') this._release();
     this._drop();
-    this.declined = true;
-    if (this.cameraWhy) this.port.sheet(this.push.id, 'no_camera', this.cameraWhy);
-    this.port.sheet(this.push.id, 'declined', this.cameraWhy || 'other_way');
+    this.declined = why || trouble || 'other_way';
+    if (trouble) this.port.sheet(this.push.id, 'no_camera', trouble);
+    this.port.sheet(this.push.id, 'declined', this.declined);
     this.stage = 'judging';
     this.sentAt = Infinity;
     this.port.changed();
   }
 
   get cameraWhy() {
-    const known = ['denied', 'in_use', 'none', 'black', 'frozen', 'unsupported'];
-    return known.indexOf(this.why) >= 0 ? this.why : '';
+    return TROUBLES.indexOf(this.why) >= 0 ? this.why : '';
+  }
+
+  /**
+   * The form of the way without a face was answered.
+   * @param {number} now
+   * @param {boolean} taken false: too late or cancelled, the word about it comes over the socket
+   */
+  answered(now, taken) {
+    if (this.stage !== 'code') return;
+    this.accepted = taken;
+    this.stage = 'judging';
+    this.stoodAt = this.stoodAt || now;
+    this.sentAt = now;
+    this.port.changed();
   }
 
   /** The result was read, or nothing is pending any more. */
@@ -178,14 +230,16 @@ export class Check {
     }
     this.cameraOn = true;
     this.stage = 'ready';
-    this.nextAt = now + SETTLE_MS;
+    this.coach.begin(now, this.left(now));
     this.port.changed();
   }
 
   /** @param {string} why denied, in_use, none, black, frozen, unsupported */
   cameraFailed(why) {
+    // A picture that was on its way when another way was chosen.
+    if (SEEING.indexOf(this.stage) < 0) return;
     this._release();
-    if (!this.push) return;
+    this._drop();
     this.why = why;
     this.stage = 'other';
     this.port.changed();
@@ -197,19 +251,40 @@ export class Check {
   }
 
   /**
+   * What the mirror shows, while the coach still advises.
+   * @param {number} now
+   * @param {import('./coach.js').Sight|null} sight
+   */
+  seen(now, sight) {
+    if (this.stage === 'ready' && sight && this.coach.seen(now, sight)) this.port.changed();
+  }
+
+  /**
    * @param {number} now
    * @param {any} frame null when the camera gave none
    */
   grabbed(now, frame) {
-    if (this.stage !== 'shooting') return;
+    if (this.stage !== 'shooting' || !this.burst) return;
     if (!frame) {
       this.cameraFailed('frozen');
       return;
     }
-    this.frames.push(frame);
-    this.nextAt = now + FRAME_GAP_MS;
-    if (this.frames.length >= FRAMES) this._burst(now);
+    this.burst.took(frame);
+    this._shoot(now);
     this.port.changed();
+  }
+
+  /** @param {number} now */
+  _shoot(now) {
+    const burst = /** @type {Burst} */ (this.burst);
+    const next = burst.tick(now);
+    if (next === 'grab') this.port.grab();
+    else if (next === 'step') this.port.changed();
+    else if (next === 'done') {
+      this.frames = burst.frames;
+      this.shots = burst.shots;
+      this._burst(now);
+    }
   }
 
   // The upload.
@@ -226,7 +301,9 @@ export class Check {
     this.stage = this.accepted ? 'judging' : 'sending';
     this.sentAt = now;
     this.nextAt = Infinity;
-    if (!this.accepted && this.frames.length) this.port.upload(this.push, this.frames, this.source);
+    if (!this.accepted && this.frames.length) {
+      this.port.upload(this.push, { frames: this.frames, shots: this.shots, source: this.source });
+    }
     this.port.changed();
   }
 
@@ -276,7 +353,9 @@ export class Check {
     } else if (frame.next) {
       this.push = frame.next;
       this.deadline = now + frame.next.left_ms;
-      this.stage = 'again';
+      this.window = Math.max(this.window, frame.next.left_ms);
+      if (this.way === 'code') this._form();
+      else this.stage = 'again';
     }
     this.stoodAt = 0;
     this.port.changed();
@@ -291,16 +370,14 @@ export class Check {
   tick(now, live) {
     if (!this.push) return;
     if (!live && !this.stoodAt) this.stoodAt = now;
-    if (this.stage === 'ready' && now >= this.nextAt) {
+    const plan = this.stage === 'ready' && this.coach.lets(now) && this.port.plan(this.push, this.left(now));
+    if (plan) {
+      this.burst = new Burst(plan, now);
       this.stage = 'shooting';
-      this.frames = [];
-      this.nextAt = 0;
       this.port.changed();
     }
-    if (this.stage === 'shooting' && now >= this.nextAt) {
-      this.nextAt = Infinity;
-      this.port.grab();
-    } else if (this.stage === 'sending' && now >= this.nextAt) this._send(now);
+    if (this.stage === 'shooting') this._shoot(now);
+    else if (this.stage === 'sending' && now >= this.nextAt) this._send(now);
   }
 
   /** What is left of the window, in ms. @param {number} now */

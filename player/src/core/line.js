@@ -2,8 +2,6 @@
  * How the socket comes and goes: tickets, dialling, back-off, close codes. What is said on it is in `client.js`.
  */
 
-import { delay, meaning, patience } from './backoff.js';
-
 /** @typedef {import('./intervals.js').Span} Span */
 /** @typedef {{pos: number, frames: number, rate: number}} Look position (ms), presented frames so far or -1, permille */
 /**
@@ -40,6 +38,38 @@ export const PROTOCOL_VERSION = 1;
 export const CLOSE_TICKET = 4006;
 const TICKETS_MAX = 3;
 const PRESS_MS = 30000; // a lease lives as long: who sits elsewhere after that is not thrown out by an old press
+const WELCOME_MS = 3000;
+const FIRST_MS = 400;
+const MOST_MS = 10000;
+
+/**
+ * By range, so that a client need not know each code.
+ * @param {number} code
+ * @returns {'reconnect'|'user'|'final'}
+ */
+export function meaning(code) {
+  if (code >= 4400 && code <= 4499) return 'user';
+  if (code >= 4500 && code <= 4999) return 'final';
+  return 'reconnect';
+}
+
+/**
+ * Exponential with full jitter, so that a restart of ours is not followed by a storm.
+ * @param {number} attempt 0 for the first redial
+ * @param {() => number} random
+ */
+export function delay(attempt, random) {
+  const most = Math.min(MOST_MS, FIRST_MS * Math.pow(2, Math.min(attempt, 8)));
+  return Math.round(50 + random() * most);
+}
+
+/**
+ * How long to wait for the welcome: 3 s, a little more on each attempt for lines that are merely slow.
+ * @param {number} attempt
+ */
+export function patience(attempt) {
+  return Math.min(WELCOME_MS + 1500 * attempt, 12000);
+}
 
 export class Line {
   /** @param {Port} port */

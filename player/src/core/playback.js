@@ -6,13 +6,35 @@ import { Collector } from './collector.js';
 import { Line, PROTOCOL_VERSION } from './line.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
-import { normalise } from './intervals.js';
+import { edge, normalise } from './intervals.js';
 
 /** @typedef {import('./intervals.js').Span} Span */
 /** @typedef {import('./line.js').Look} Look */
 /** @typedef {import('./line.js').Port} Port */
 
 const BROWSER_PAUSE_MS = 1000; // a browser may pause a tab a little before it says that the tab is hidden
+// A tap on the time range lands a little beside the edge; the server tolerates 1.5 s.
+const SEEK_TOLERANCE_MS = 1000;
+
+/**
+ * A courtesy, as the next one: the server decides what counts, these only keep learners from wasting time.
+ * @param {number} target where somebody wants to go
+ * @param {Span[]} covered what is counted already
+ * @param {number} furthest the furthest position played in this page
+ * @returns {{ok: boolean, edge: number}} `edge`: the furthest place that is allowed
+ */
+export function seek(target, covered, furthest) {
+  const limit = Math.max(edge(covered), furthest);
+  return { ok: target <= limit + SEEK_TOLERANCE_MS, edge: limit };
+}
+
+/**
+ * @param {number} rate permille
+ * @param {number} rateMax permille
+ */
+export function rateAllowed(rate, rateMax) {
+  return rate > 0 && rate <= rateMax;
+}
 
 export class Playback extends Line {
   /** @param {Port} port */

@@ -10,7 +10,7 @@
 export async function fetchTicket(url, csrf, pageId, ticket) {
   try {
     const answer = await fetch(url, {
-      method: 'POST', credentials: 'same-origin', body: JSON.stringify(ticket ? { ticket } : { page_id: pageId }),
+      method: 'POST', body: JSON.stringify(ticket ? { ticket } : { page_id: pageId }),
       headers: { 'Content-Type': 'application/json', 'X-CSRF': csrf },
     });
     const body = await answer.json().catch(() => null);
@@ -28,18 +28,21 @@ export async function fetchTicket(url, csrf, pageId, ticket) {
 
 /**
  * @param {any} check the pending check
- * @param {Blob[]} frames
- * @param {string} source camera or file
+ * @param {{frames: Blob[], shots: Array<[number, number]>, source: string}} burst `shots`: when each frame was taken
+ *   since the burst began, in ms, and for which action; none of pictures from a file
+ * @param {string} hints of the camera
  * @returns {Promise<{status: number, code: string}>} status 0: no answer
  */
-export async function uploadFrames(check, frames, source) {
+export async function uploadFrames(check, burst, hints) {
   const form = new FormData();
   form.append('ticket', check.ticket);
-  form.append('source', source);
-  frames.forEach((frame, index) => form.append(`frame${index}`, frame, `frame${index}.jpg`));
+  form.append('source', burst.source);
+  if (burst.shots.length) form.append('shots', JSON.stringify(burst.shots));
+  form.append('hints', hints);
+  burst.frames.forEach((frame, index) => form.append(`frame${index}`, frame, `frame${index}.jpg`));
   try {
     const answer = await fetch(check.upload, {
-      method: 'POST', credentials: 'same-origin', body: form, headers: { 'X-Upload-Ticket': check.ticket },
+      method: 'POST', body: form, headers: { 'X-Upload-Ticket': check.ticket },
     });
     const body = await answer.json().catch(() => null);
     const code = body && body.error ? String(body.error.code) : '';

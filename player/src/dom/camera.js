@@ -1,12 +1,17 @@
-/** The camera: opening it, naming what is wrong with it, taking frames as JPEG. */
+/** The camera: opening it, naming what is wrong with it, looking for the coach, taking frames as JPEG. */
+
+import { measure } from '../core/coach.js';
 
 const WIDE = 640;
 const QUALITY = 0.85;
+const SMALL = 96; // what the coach sees: numbers only, nothing is kept or sent
 const BLACK = 6; // mean brightness below this is a closed lid, not a dark room
+// Programs that show a film, a window or a telephone as a camera.
+const FILMS = /virtual|虚拟|\bobs\b|vcam|manycam|xsplit|snap camera|e2esoft|splitcam|mmhmm|loopback|dummy/i;
+const PHONES = /droidcam|iriun|camo\b/i;
 const ERRORS = {
-  NotAllowedError: 'denied', PermissionDeniedError: 'denied', SecurityError: 'denied', NotReadableError: 'in_use',
-  TrackStartError: 'in_use', AbortError: 'in_use', NotFoundError: 'none', DevicesNotFoundError: 'none',
-  OverconstrainedError: 'none',
+  NotAllowedError: 'denied', SecurityError: 'denied', NotReadableError: 'in_use', AbortError: 'in_use',
+  NotFoundError: 'none', OverconstrainedError: 'none',
 };
 
 export function cameraThere() {
@@ -29,12 +34,30 @@ export function cameraTrouble(error) {
   return /** @type {Object<string, string>} */ (ERRORS)[name] || 'unsupported';
 }
 
+/**
+ * What a camera's stream says of itself that a person may want to know. Flags only: many an honest learner uses one.
+ * @param {any} stream
+ * @returns {string} words of the protocol with blanks between, "" for nothing
+ */
+export function hints(stream) {
+  const track = stream && stream.getVideoTracks()[0];
+  if (!track) return '';
+  // A page's own drawing board instead of a camera: an extension put it there.
+  const drawn = /Canvas|Generator/.test(Object.prototype.toString.call(track));
+  return drawn || FILMS.test(track.label) || PHONES.test(track.label) ? 'virtual_camera' : '';
+}
+
 /** @param {HTMLVideoElement} mirror shows the picture */
 export function createCamera(mirror) {
   /** @type {MediaStream|null} */
   let stream = null;
   let opening = 0;
   const canvas = document.createElement('canvas');
+  const small = document.createElement('canvas');
+  small.width = small.height = SMALL;
+  const paper = /** @type {CanvasRenderingContext2D} */ (small.getContext('2d', { willReadFrequently: true }));
+  /** @type {((left: number, top: number, side: number) => Promise<string|null>)|null} */
+  let find = null;
   let lastPicture = '';
   let same = 0;
 
@@ -72,6 +95,19 @@ export function createCamera(mirror) {
         close();
         return why;
       }
+    },
+    /** What the mirror shows; null while it shows nothing. @returns {Promise<import('../core/coach.js').Sight|null>} */
+    async look() {
+      const wide = mirror.videoWidth;
+      const high = mirror.videoHeight;
+      const side = Math.min(wide, high);
+      if (!side) return null;
+      if (!find && 'FaceDetector' in window) find = await import('./finder.js').then((room) => room.createFinder(mirror), () => null);
+      const left = (wide - side) / 2;
+      const top = (high - side) / 2;
+      paper.drawImage(mirror, left, top, side, side, 0, 0, SMALL, SMALL);
+      const seen = measure(paper.getImageData(0, 0, SMALL, SMALL).data, SMALL);
+      return Object.assign(seen, { face: find && await find(left, top, side) });
     },
     /** @returns {Promise<{frame: Blob|null, light: number, why: string}>} */
     async grab() {
@@ -111,29 +147,4 @@ function look(pixels) {
     mark = (mark * 31 + pixels[at] + pixels[at + 1] * 3 + pixels[at + 2] * 7) % 2147483647;
   }
   return { light: count ? sum / count : 0, mark: `${mark}` };
-}
-
-/**
- * A picture of the phone's camera application, made small enough and upright. The file itself is the last resort.
- * @param {File} file
- * @returns {Promise<Blob>}
- */
-export async function shrink(file) {
-  try {
-    const url = URL.createObjectURL(file);
-    const image = new Image();
-    image.src = url;
-    await image.decode();
-    const scale = Math.min(1, 1280 / Math.max(image.naturalWidth, image.naturalHeight));
-    const canvas = document.createElement('canvas');
-    canvas.width = Math.round(image.naturalWidth * scale);
-    canvas.height = Math.round(image.naturalHeight * scale);
-    /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'))
-      .drawImage(image, 0, 0, canvas.width, canvas.height);
-    URL.revokeObjectURL(url);
-    const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', QUALITY));
-    return /** @type {Blob} */ (blob || file);
-  } catch (error) {
-    return file;
-  }
 }

@@ -42,7 +42,6 @@ export function describe(view, text, duration) {
  */
 function playing(view, text, said) {
   if (view.complete) return said('uncounted', 'repeated', 'complete_replay');
-  if (view.counting && !view.why) return said('counting', '', 'counting');
   // The first ack after a start has nothing to count yet.
   if (!view.why) return said('counting', '', 'counting');
   return said('uncounted', view.why, 'uncounted', { why: text(`why_${view.why}`) });

@@ -7,6 +7,8 @@ from alembic import context
 import proctor.modules.accounts.tables
 import proctor.modules.audit.tables
 import proctor.modules.catalog.tables
+import proctor.modules.codeway.tables
+import proctor.modules.identity.tables
 import proctor.modules.privacy.tables
 import proctor.modules.reviews.tables
 import proctor.modules.study.tables  # noqa: F401 - imported for their tables

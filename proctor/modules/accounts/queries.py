@@ -61,11 +61,11 @@ async def institution_by_host_key(conn, key_hash: bytes):
 
 
 async def profile(conn, account_id: int):
-    """Sealed name and number, login and institution of one account."""
+    """Sealed name, number and phone, login and institution of one account."""
     statement = (
         select(
-            accounts.c.login, accounts.c.name_sealed, accounts.c.id_number_sealed, accounts.c.created_ms,
-            institutions.c.name.label("institution"),
+            accounts.c.login, accounts.c.name_sealed, accounts.c.id_number_sealed, accounts.c.phone_sealed,
+            accounts.c.created_ms, institutions.c.name.label("institution"),
         )
         .join(institutions, institutions.c.id == accounts.c.institution_id)
         .where(accounts.c.id == account_id)

@@ -9,6 +9,7 @@ ROLES = ("learner", "reviewer", "administrator")
 LOGIN_CHARS_MAX = 64
 PASSWORD_CHARS_MAX = 128
 
+_PHONE = re.compile(r"1[3-9][0-9]{9}")
 _LOGIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._@-]{0,63}")
 
 
@@ -45,3 +46,15 @@ def masked_name(name: str) -> str:
 def masked_id_number(number: str) -> str:
     """The first three and the last four characters; a short number is hidden whole."""
     return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}" if len(number) > 9 else "*" * len(number)
+
+
+def normal_phone(text: str) -> str | None:
+    """A mainland mobile number as its eleven digits, or None if it is none."""
+    plain = re.sub(r"[\s-]", "", text.translate(str.maketrans("０１２３４５６７８９＋", "0123456789+")))
+    plain = re.sub(r"^(?:\+86|0086|86(?=1[0-9]{10}$))", "", plain)
+    return plain if _PHONE.fullmatch(plain) else None
+
+
+def masked_phone(phone: str) -> str:
+    """138****0001; "" stays "": there is none."""
+    return f"{phone[:3]}****{phone[-4:]}" if len(phone) == 11 else "*" * len(phone)

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -29,9 +30,11 @@ from proctor.modules.accounts.rules import (
     after_failure,
     is_locked,
     normal_login,
+    normal_phone,
 )  # fmt: skip
 from proctor.modules.accounts.tables import accounts, login_sessions
 from proctor.modules.audit.service import append_audit
+from proctor.modules.identity.numbers import Malformed, read_number
 from proctor.modules.study.ledger import next_instruction
 from proctor.modules.study.tables import seats
 from proctor.ports import Database, Inbox, InstructionReady, Vault
@@ -274,9 +277,11 @@ async def set_status(db: Database, inbox: Inbox, *, login: str, status: str, now
 
 async def create_account(
     conn, vault: Vault, *, institution_id: int, login: str, role: str, name: str, password_hash: str,
-    now_ms: int, id_number: str | None = None,
+    now_ms: int, id_number: str | None = None, phone: str | None = None,
 ) -> int:  # fmt: skip
-    """Insert one account in the caller's transaction; returns its id. Raises Refused("login_wrong").
+    """Insert one account in the caller's transaction; returns its id.
+
+    Raises Refused: login_wrong, id_number_wrong, phone_wrong.
 
     `password_hash` comes from `hash_password`, made before the transaction began: hashing is slow.
     """
@@ -284,11 +289,38 @@ async def create_account(
     if normal is None:
         raise Refused("login_wrong")
     assert role in ROLES
-    sealed = vault.seal(id_number, field="account.id_number") if id_number else None
-    index = vault.index(id_number, field="account.id_number") if id_number else None
     row = insert(accounts).values(
         institution_id=institution_id, login=normal, role=role, password_hash=password_hash,
-        name_sealed=vault.seal(name, field="account.name"), id_number_sealed=sealed, id_number_index=index,
-        created_ms=now_ms,
+        name_sealed=vault.seal(name, field="account.name"), created_ms=now_ms,
+        **number_values(vault, id_number, now_ms), **phone_values(vault, phone),
     )  # fmt: skip
     return (await conn.execute(row)).inserted_primary_key[0]
+
+
+def number_values(vault: Vault, text: str | None, now_ms: int) -> dict[str, bytes]:
+    """Columns of an identity number, in its one form. Raises Refused("id_number_wrong")."""
+    if not text:
+        return {}
+    number = read_number(text, _today(now_ms))
+    if isinstance(number, Malformed):
+        raise Refused("id_number_wrong")
+    return {
+        "id_number_sealed": vault.seal(number.text, field="account.id_number"),
+        "id_number_index": vault.index(number.text, field="account.id_number"),
+    }
+
+
+def phone_values(vault: Vault, text: str | None) -> dict[str, bytes]:
+    """Columns of a mobile number. Raises Refused("phone_wrong")."""
+    if not text:
+        return {}
+    phone = normal_phone(text)
+    if phone is None:
+        raise Refused("phone_wrong")
+    sealed, index = vault.seal(phone, field="account.phone"), vault.index(phone, field="account.phone")
+    return {"phone_sealed": sealed, "phone_index": index}
+
+
+def _today(now_ms: int) -> date:
+    """The calendar of the authority that issues identity numbers."""
+    return datetime.fromtimestamp(now_ms / 1_000, timezone(timedelta(hours=8))).date()

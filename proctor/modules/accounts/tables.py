@@ -28,6 +28,8 @@ accounts = Table(
     Column("name_sealed", LargeBinary, nullable=False),  # account.name
     Column("id_number_sealed", LargeBinary),  # account.id_number
     Column("id_number_index", LargeBinary(32)),
+    Column("phone_sealed", LargeBinary),  # account.phone
+    Column("phone_index", LargeBinary(32)),
     Column("password_hash", String(200), nullable=False),
     Column("version", Integer, nullable=False, default=1),  # grows when password, role or status change
     Column("status", String(16), nullable=False, default="active"),  # active, blocked

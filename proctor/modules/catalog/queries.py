@@ -31,6 +31,12 @@ class LessonRow(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing
 
 
+async def classes_of(conn, institution_id: int) -> list[tuple[int, str]]:
+    """Number and name of an institution's classes, newest first."""
+    mine = select(classes.c.id, classes.c.name).where(classes.c.institution_id == institution_id)
+    return [tuple(row) for row in (await conn.execute(mine.order_by(classes.c.id.desc()).limit(LESSONS_MAX))).all()]
+
+
 async def lessons_of_learner(
     conn, institution_id: int, learner_id: int, now_ms: int, *, course_id: int = 0, lesson_id: int = 0
 ) -> list[LessonRow]:

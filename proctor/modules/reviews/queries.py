@@ -75,6 +75,10 @@ class BurstRow(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     evidence_id: str
     judged_ms: int
+    way: str
+    cues: str  # words keys with blanks between
+    precision: str
+    version: str
 
 
 class SeatRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,7 +292,7 @@ async def _bursts(conn, learner_id: int, lesson_id: int, causes: tuple[CauseRow,
             checks.c.outcome.label("check_outcome"), checks.c.detail.label("check_detail"),
             checks.c.issued_ms, bursts.c.try_number, bursts.c.outcome, bursts.c.detail, bursts.c.score,
             bursts.c.threshold, bursts.c.model, bursts.c.frames, bursts.c.source, bursts.c.evidence_id,
-            bursts.c.judged_ms,
+            bursts.c.judged_ms, bursts.c.way, bursts.c.cues, bursts.c.precision, bursts.c.version,
         )
         .join(bursts, bursts.c.check_id == checks.c.id)
         .where(

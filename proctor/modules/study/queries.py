@@ -26,7 +26,7 @@ FIELDS = tuple(f"{status}_ms" for status in Status)
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Granted media of one fate; `settled_ms` is None while nothing was decided."""
+    """Granted media of one fate; `settled_ms` is None while nothing was decided. Not `stored`: on its way still."""
 
     from_ms: int
     to_ms: int
@@ -35,6 +35,7 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     granted_ms: int
     settled_by: str = ""
     settled_ms: int | None = None
+    stored: bool = True
 
 
 class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
     issued_ms: int
     tries: int
     decided_ms: int | None
+    way: str = "routine"  # core CheckWay, of the newest try
     settled_to_ms: int | None = None
 
 
@@ -166,7 +168,10 @@ async def _ledger(conn, learner_id: int, lesson_id: int) -> tuple[LedgerRow, ...
     for part in await _unstored(conn, learner_id):
         if part.lesson_id == lesson_id:
             rows += [
-                LedgerRow(from_ms=a, to_ms=b, status=str(Status.PROVISIONAL), day=part.day, granted_ms=part.at_ms)
+                LedgerRow(
+                    from_ms=a, to_ms=b, status=str(Status.PROVISIONAL), day=part.day, granted_ms=part.at_ms,
+                    stored=False,
+                )  # fmt: skip
                 for a, b in part.spans
             ]
     return tuple(sorted(rows, key=lambda row: (row.from_ms, row.to_ms)))
@@ -209,7 +214,7 @@ async def _checks(conn, learner_id: int, lesson_id: int) -> tuple[CheckRow, ...]
     statement = (
         select(
             checks.c.id, checks.c.kind, checks.c.outcome, checks.c.detail, checks.c.issued_ms, checks.c.tries,
-            checks.c.decided_ms,
+            checks.c.decided_ms, checks.c.way,
         )
         .where(
             checks.c.learner_id == learner_id,

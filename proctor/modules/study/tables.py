@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )  # fmt: skip
 
 from proctor.modules.schema import Key, Ms, metadata
@@ -83,6 +84,7 @@ checks = Table(
     Column("detail", String(64), nullable=False, default=""),
     Column("tries", Integer, nullable=False, default=0),
     Column("decided_ms", Ms),
+    Column("way", String(8), nullable=False, server_default="routine"),  # core CheckWay, of its newest try
     Index(None, "learner_id", "lesson_id", "number"),
 )
 
@@ -103,6 +105,11 @@ bursts = Table(
     Column("evidence_id", String(64), nullable=False, default=""),
     Column("accepted_ms", Ms, nullable=False),
     Column("judged_ms", Ms, nullable=False),
+    Column("way", String(8), nullable=False, server_default="routine"),  # core CheckWay
+    Column("cues", String(200), nullable=False, server_default=""),  # what spoke against a live person, in words keys
+    Column("precision", String(8), nullable=False, server_default=""),  # of the model that judged
+    Column("active_next", Boolean, nullable=False, server_default=false()),
+    Column("version", String(48), nullable=False, server_default=""),  # of that model: digest of its file, engine
 )
 
 instructions = Table(

@@ -97,6 +97,7 @@ def test_playback_that_stood_claims_nothing_of_that_time() -> None:
     assert (idle.span, idle.playing) == (None, False)
     play = said(one.go_on(120.0))
     assert (play.kind, play.span, play.playing) == ("play", None, True)
+    assert one.play_seq == play.seq  # an answer to an earlier beat may still say that playback stands
     assert said(one.beat("beat", 125.0, 125.0)).span == (3_000, 8_000)
 
 

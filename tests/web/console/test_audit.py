@@ -27,7 +27,8 @@ async def test_rows_are_those_of_the_own_institution_and_say_who(site: Site) -> 
     here, there = await site.person("administrator"), await site.person("administrator", site.there)
     await there.page("/console/audit")
     text = await here.page("/console/audit")
-    assert text.count("<tr><td><time>") == 1 and "登录" in text and "测试0" in text
+    # Signing in, and the certificate of a learner of this institution.
+    assert text.count("<tr><td><time>") == 2 and "登录" in text and "测试0" in text
     assert "最近两千条已核对" in text
     assert "还没有记录" in await here.page("/console/audit?page=3")
 

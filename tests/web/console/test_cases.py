@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from proctor.core.facts import Outcome
+from proctor.core.snapshot import decode_snapshot, encode_snapshot
 from proctor.modules.reviews.tables import cases
 from proctor.modules.study import queries as study_queries
+from proctor.modules.study.tables import seats
 from tests.client import Person
 from tests.modules.studies import study
 from tests.web.conftest import Site
@@ -47,6 +50,21 @@ async def test_a_case_shows_all_that_a_decision_needs(site: Site) -> None:
         assert words in text, words
     assert text.count("测试0") == 1, "the reviewer's own name in the rail; the learner's is masked"
     assert 'value="6000-10000" checked' in text and 'value="0-6000" >' in text, "only this case's part is chosen"
+
+
+async def test_what_is_being_studied_at_this_moment_cannot_be_chosen(site: Site) -> None:
+    """It is shown, but the ledger does not have it yet: choosing it was refused, and with it the whole proposal."""
+    case, learner = site.here.study.case, site.here.world.learner
+    async with site.deps.db.write() as conn:
+        state = (await conn.execute(select(seats.c.state).where(seats.c.learner_id == learner))).scalar_one()
+        now = msgspec.structs.replace(
+            decode_snapshot(bytes(state)), lesson_id=site.here.world.lesson, stretch=9, open_spans=((10_000, 12_000),)
+        )
+        await conn.execute(update(seats).where(seats.c.learner_id == learner).values(state=encode_snapshot(now)))
+    person = await site.person("reviewer")
+    text = await person.page(f"/console/cases/{case}")
+    assert "00:10–00:12" in text and 'value="10000-12000"' not in text
+    assert 'value="6000-10000" checked' in text
 
 
 async def test_one_proposes_another_confirms_and_exactly_that_is_void(site: Site) -> None:
@@ -152,7 +170,11 @@ async def test_pages_of_the_queue_and_what_nobody_would_type(site: Site) -> None
 
 
 @pytest.mark.parametrize(
-    ("role", "rooms"), [("reviewer", ["/console/cases"]), ("administrator", ["/console/cases", "/console/audit"])]
+    ("role", "rooms"),
+    [
+        ("reviewer", ["/console/cases", "/console/enrolments", "/console/privacy/minors"]),
+        ("administrator", ["/console/cases", "/console/enrolments", "/console/privacy", "/console/audit"]),
+    ],
 )
 async def test_the_rail_shows_only_rooms_that_this_person_may_enter(site: Site, role: str, rooms: list[str]) -> None:
     person = await site.person(role)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from types import SimpleNamespace
+
 import pytest
 
 from proctor.core.facts import CheckKind, FlagKind, Outcome, Status
+from proctor.faces import liveness, match, passive
 from web.console import words
 
 
@@ -13,6 +18,17 @@ def test_every_key_of_the_core_has_its_words() -> None:
     assert {str(status) for status in Status} == words.STATUSES.keys()
     assert {str(kind) for kind in CheckKind} == words.CHECK_KINDS.keys()
     assert {str(outcome) for outcome in Outcome} <= words.OUTCOMES.keys()
+
+
+def test_every_cue_has_its_words() -> None:
+    """Cues are added in many ways; each is a word in quotes of these modules."""
+    said = "".join(inspect.getsource(module) for module in (liveness, match, passive))
+    found = set(re.findall(r'(?:cues\.append\(|found\.append\(|cues=\(|CUE = )"(\w+)"', said))
+    found |= set(re.findall(r'return "\w+", "(\w+)"', said)) | set(re.findall(r'else "(light)"', said))
+    assert found == words.CUES.keys()
+    row = SimpleNamespace(cues="planar replay")
+    assert words.cues(str, row) == "供参考的疑点：转头时面部像平面照片、与以前的核验照片重复"  # type: ignore[arg-type]
+    assert words.cues(str, SimpleNamespace(cues="")) == ""  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

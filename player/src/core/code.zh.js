@@ -1,0 +1,32 @@
+/** Chinese sentences of the way without a face. `code.en.js` has the same keys; a test compares them. */
+
+/** @type {Object<string, string>} */
+export const zh = {
+  intro: '这种方式不拍照，与人脸核验效力相同，不影响学时。',
+  opening: '正在打开，请稍候',
+  lost: '没有连上服务器，正在重试，不影响学时',
+  phone: '验证码会发到您登记的手机 {phone}',
+  phone_sent: '验证码已发到您登记的手机 {phone}',
+  code: '验证码',
+  send: '获取验证码',
+  sending: '正在发送',
+  resend: '重新获取',
+  resend_in: '{wait} 秒后可重发',
+  question: '课程问题',
+  submit: '提交',
+  submitting: '正在提交',
+  decline: '转人工核验',
+  decline_hint: '收不到短信时可以转人工核验，先继续学习。',
+  code_missing: '请输入短信里的验证码',
+  code_first: '请先获取验证码，再填写短信里的数字',
+  answer_missing: '请选择一个答案',
+  not_sent: '验证码没有发出，请稍后再试，不影响学时',
+  not_taken: '没有通过，请检查后再提交',
+  try_again: '上一次没有通过，请再试一次，不影响学时',
+  code_wrong: '验证码不对。请看最近一条短信，再填一次，不影响学时',
+  code_over: '验证码已失效。请重新获取，再填一次，不影响学时',
+  answer_wrong: '课程问题没有答对。请看题再选一次，验证码不用重发，不影响学时',
+  no_phone: '您还没有登记手机号。可以先转人工核验、继续学习，再请培训机构登记。',
+  offline: '网络不稳，没有提交成功。填写的内容还在，请再按一次，不影响学时',
+  ours: '系统正忙，没有处理成功。填写的内容还在，请再按一次，不影响学时',
+};
