@@ -1,61 +1,55 @@
-"""`python -m proctor.child gateway|faces`: what the supervisor starts.
-
-The same as the commands of these names, without the library of the command line: its import would cost every child a
-fifth of a second of each start.
-"""
+"""What the supervisor's nursery forks: one gateway, or one face worker, until a signal stops it."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvloop
 
 from proctor import logs
-from proctor.errors import Sorry, Unavailable
+from proctor.errors import Sorry, Unavailable, sentence_of
 from proctor.settings import Settings, load
 
-KINDS = ("gateway", "faces")
+# What the nursery imports for its children. The libraries of pictures are left to the face workers: all others would
+# have them in memory, and they start threads.
+IMPORTS = ("proctor.child", "proctor.compose", "web.__main__")
+
+GATEWAY = "gateway"
+FACES = "faces"
 
 
-def main() -> int:
+def gateway() -> int:
+    return _main(GATEWAY)
+
+
+def faces() -> int:
+    return _main(FACES)
+
+
+def _main(kind: str) -> int:
     """The last line of its log is one sentence when it cannot start."""
     try:
-        serve(sys.argv[1], load())
+        serve(kind, load())
         return 0
-    except (ValueError, Sorry) as error:
+    except ValueError as error:
         sentence = str(error)
-    except Unavailable as gone:
-        sentence = f"{gone}; is it running, and is its address right?"
-    except OSError as error:
-        sentence = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    except (Sorry, Unavailable, OSError) as error:
+        sentence = sentence_of(error)
     sys.stderr.write(f"{sentence}\n")
     return 1
 
 
 def serve(kind: str, settings: Settings) -> None:
-    """Until a signal stops it. `kind` of KINDS."""
-    assert kind in KINDS, "a child that nobody knows"
-    with no_collector():
-        from proctor import compose
+    """Until a signal stops it."""
+    from proctor import compose
+
     logs.set_up(kind, settings.log_level)
-    work = compose.gateway if kind == "gateway" else compose.faces
+    work = {GATEWAY: compose.gateway, FACES: compose.faces}[kind]
     run_until_stopped(lambda stop: work(settings, stop))
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """For imports, which make a hundred thousand objects that stay: to walk them again and again is a tenth of it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
@@ -70,7 +64,3 @@ def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
         await work(stop)
 
     uvloop.run(outer())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

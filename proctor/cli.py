@@ -15,7 +15,8 @@ from rich.table import Table
 
 from proctor import child, cli_keys, logs
 from proctor.cli_base import Data, DatabaseUrl, RedisUrl, console, errors, settings_of
-from proctor.errors import Refused, Sorry, Unavailable
+from proctor.errors import Refused, Sorry, Unavailable, sentence_of
+from proctor.nursery import open_nursery
 from proctor.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="真学 Zhenxue: genuine study, second by second.",
@@ -49,14 +50,10 @@ def main() -> int:
         return 0
     except (typer.Exit, typer.Abort) as leave:
         return getattr(leave, "exit_code", 1)
-    except Sorry as error:
-        sentence = str(error)
     except Refused as refused:
         sentence = WORDS.get(refused.code, refused.code).format(**refused.detail)
-    except Unavailable as gone:
-        sentence = f"{gone}; is it running, and is its address right?"
-    except OSError as error:
-        sentence = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    except (Sorry, Unavailable, OSError) as error:
+        sentence = sentence_of(error)
     except Exception as error:
         # Wrong arguments come from the library as exceptions of its own that know how to show themselves.
         if not hasattr(error, "show"):
@@ -100,8 +97,6 @@ def up(
     workers: Annotated[int | None, typer.Option(help="Face workers.", min=0, max=64)] = None,
 ) -> None:
     """Start everything under one supervisor; Ctrl-C stops it."""
-    with child.no_collector():
-        from proctor import running
     settings = settings_of(
         port=port, gateway_port=gateway_port, data=data, host=host, demo=demo, redis_url=redis_url,
         database_url=database_url, gateways=gateways, workers=workers,
@@ -111,20 +106,23 @@ def up(
         raise Sorry(f"what is {files[0]} for? certificate files follow --tls")
     if len(files) not in (0, 2):
         raise Sorry("--tls takes a certificate and its key, or nothing for a local authority")
+    nursery = open_nursery(child.IMPORTS)
+    from proctor import running
+
     logs.set_up("supervisor", "warning")
-    child.run_until_stopped(lambda stop: running.up(settings, stop, console, tls=tls, files=files))
+    child.run_until_stopped(lambda stop: running.up(settings, nursery, stop, console, tls=tls, files=files))
 
 
 @app.command()
 def gateway() -> None:
-    """One gateway process (the supervisor starts these)."""
-    child.serve("gateway", settings_of())
+    """One gateway process."""
+    child.serve(child.GATEWAY, settings_of())
 
 
 @app.command()
 def faces() -> None:
-    """One face worker (the supervisor starts these)."""
-    child.serve("faces", settings_of())
+    """One face worker."""
+    child.serve(child.FACES, settings_of())
 
 
 @app.command()

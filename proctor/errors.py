@@ -44,6 +44,17 @@ class Misuse(ZhenxueError):
     """Our own code broke an obligation of the function it called."""
 
 
+def sentence_of(error: Exception) -> str:
+    """What a person at a terminal, or a log's last line, is told of a failure that is no bug of ours; or nothing."""
+    if isinstance(error, Sorry):
+        return str(error)
+    if isinstance(error, Unavailable):
+        return f"{error}; is it running, and is its address right?"
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    return ""
+
+
 # Close codes of the learner's socket. The range tells a client what to do without knowing the code:
 # 4000-4399 reconnect with back-off, 4400-4499 only after the user acts, 4500-4999 final.
 CLOSE_DRAIN = 4000  # this gateway is going down in order; dial again (any other gateway)

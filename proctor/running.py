@@ -19,6 +19,7 @@ from rich.table import Table
 
 from proctor import compose, demo, supervisor, tls
 from proctor.errors import Sorry, Unavailable
+from proctor.nursery import Nursery
 from proctor.settings import Settings, environ
 from proctor.supervisor import Child, StartFailed, Supervisor
 
@@ -26,15 +27,20 @@ READY_S = 60.0
 STORE_S = 10.0
 
 
-async def up(settings: Settings, stop: asyncio.Event, console: Console, *, tls: bool, files: list[Path]) -> None:
-    """Run until `stop`. Raises Sorry with one sentence when it cannot start or cannot go on."""
+async def up(
+    settings: Settings, nursery: Nursery, stop: asyncio.Event, console: Console, *, tls: bool, files: list[Path]
+) -> None:
+    """Run until `stop`. Raises Sorry with one sentence when it cannot start or cannot go on.
+
+    `nursery`: with the imports of `child`.
+    """
     started = time.monotonic()
     _folder(settings)
     with _only_one(settings.data_dir):
         settings = _with_tls(settings, tls, files)
         for port in (settings.port, settings.ws_port):
             _free(settings.host, port)
-        boss = Supervisor(log_bytes_max=settings.log_bytes_max)
+        boss = Supervisor(log_bytes_max=settings.log_bytes_max, nursery=nursery)
         try:
             logins = await _unless(stop, _start(settings, boss, console))
             if logins is not None:
@@ -115,8 +121,8 @@ async def _start(settings: Settings, boss: Supervisor, console: Console) -> list
     folder = settings.data_dir / "logs"
     env = supervisor.environment(environ(settings))
 
-    def child(name: str, *command: str) -> Child:
-        return Child(name=name, command=list(command), env=env, log_path=folder / f"{name}.log")
+    def child(name: str, *command: str, entry: str = "") -> Child:
+        return Child(name=name, command=list(command), entry=entry, env=env, log_path=folder / f"{name}.log")
 
     if not settings.redis_url:
         await boss.start(child("valkey", *compose.valkey_command(settings)))
@@ -129,10 +135,10 @@ async def _start(settings: Settings, boss: Supervisor, console: Console) -> list
                 console.print("Making the demonstration (lesson videos are drawn on this machine) …")
             logins = await demo.fill(db, compose.vault_of(settings), settings.data_dir)
     for number in range(settings.gateways):
-        await boss.start(child(f"gateway-{number + 1}", *supervisor.python("-m", "proctor.child", "gateway")))
-    await boss.start(child("web", *supervisor.python("-m", "web")))
+        await boss.start(child(f"gateway-{number + 1}", entry="proctor.child:gateway"))
+    await boss.start(child("web", entry="web.__main__:main"))
     for number in range(settings.workers):
-        await boss.start(child(f"faces-{number + 1}", *supervisor.python("-m", "proctor.child", "faces")))
+        await boss.start(child(f"faces-{number + 1}", entry="proctor.child:faces"))
     await boss.up(lambda: _is_ready(settings), READY_S)
     return logins
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -20,6 +19,8 @@ from pathlib import Path
 
 import structlog
 
+from proctor.nursery import Forked, Nursery, NurseryGone, die_with_parent
+
 log = structlog.get_logger("supervisor")
 
 STOP_S = 4.0
@@ -28,8 +29,6 @@ DEATHS_WITHIN_S = 60.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 TAIL_BYTES = 8_000
 ROTATE_EVERY_S = 5.0
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
-_libc = ctypes.CDLL(None)
 
 
 class StartFailed(Exception):
@@ -38,14 +37,16 @@ class StartFailed(Exception):
 
 @dataclass(kw_only=True)
 class Child:
-    """One process to keep alive."""
+    """One process to keep alive: a program by its `command`, or one of ours by its `entry`, `module:function`, which
+    the nursery forks."""
 
     name: str
-    command: list[str]
+    command: list[str] = field(default_factory=list)
+    entry: str = ""
     env: dict[str, str]
     log_path: Path
     stop_signal: int = signal.SIGTERM
-    process: asyncio.subprocess.Process | None = None
+    process: asyncio.subprocess.Process | Forked | None = None
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS_MAX))
 
 
@@ -53,10 +54,12 @@ class Supervisor:
     """`start` children one by one, then `watch` until asked to stop, then `stop_all`.
 
     `log_bytes_max`: a log that has grown to it is put aside as `<name>.log.1`, which replaces the one before.
+    `nursery`: for children with an `entry`; `stop_all` closes it.
     """
 
-    def __init__(self, *, log_bytes_max: int = 20_000_000) -> None:
+    def __init__(self, *, log_bytes_max: int = 20_000_000, nursery: Nursery | None = None) -> None:
         self.children: list[Child] = []
+        self._nursery = nursery
         self._log_bytes_max = log_bytes_max
         self._stopping = False
         self._deaths: deque[float] = deque(maxlen=DEATHS_MAX)
@@ -68,11 +71,18 @@ class Supervisor:
     async def _spawn(self, child: Child) -> None:
         child.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         rotate(child.log_path, self._log_bytes_max)
+        if child.entry:
+            assert self._nursery is not None, "an entry is forked by a nursery"
+            try:
+                child.process = await self._nursery.start(child.name, child.entry, child.env, child.log_path)
+            except NurseryGone as gone:
+                raise StartFailed(str(gone)) from None
+            return
         with child.log_path.open("ab") as out:
             # A session of its own: Ctrl-C reaches only us, and we stop the children in order.
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, env=child.env, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, preexec_fn=_die_with_parent,
+                start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip
 
     async def up(self, ready, seconds: float) -> None:
@@ -135,12 +145,9 @@ class Supervisor:
                 _signal(child, child.stop_signal)
             left_s = max(0.3, deadline - time.monotonic())
             await asyncio.gather(*(_ended(child, left_s) for child in group))
-
-
-def _die_with_parent() -> None:
-    """Runs in the child before its program. A killed supervisor must not leave a store behind that a second start
-    would then share a folder with: the kernel tells the children to end."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
 
 async def _wait(child: Child) -> None:

@@ -175,3 +175,8 @@ def camera(path: Path, frames: Sequence[np.ndarray]) -> Path:
         for frame in (*frames, *reversed(frames)):
             out.write(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
     return path
+
+
+if __name__ == "__main__":  # scripts/test, before anything counts seconds
+    for one in PACKAGES:
+        package(one, "tar.gz" if one == "face_recognition" else "whl")

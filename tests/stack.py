@@ -207,17 +207,19 @@ class Stack:
             await asyncio.sleep(0.1)
 
     def pids(self, kind: str) -> list[int]:
-        """Living children of the supervisor whose command line says `kind`: gateway, faces, web, valkey."""
-        found = []
+        """Living children of the supervisor and its nursery that call themselves `kind`: gateway, faces, web, valkey,
+        nursery."""
+        titles, parents = {}, {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 fields = path.read_text().rsplit(")", 1)[1].split()
-                if int(fields[1]) == self.process.pid and fields[0] != "Z":
-                    line = path.with_name("cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-                    # The store renames itself to one string, so the words are looked for in the whole line.
-                    if f"{kind}-server" in line or kind in line.split():
-                        found.append(int(path.parent.name))
-        return sorted(found)
+                if fields[0] != "Z":
+                    titles[int(path.parent.name)] = path.with_name("cmdline").read_bytes().decode(errors="replace")
+                    parents[int(path.parent.name)] = int(fields[1])
+        family = {pid for pid, parent in parents.items() if parent == self.process.pid}
+        family |= {pid for pid, parent in parents.items() if parent in family}
+        named = (f"zhenxue {kind}", f"{kind}-server")
+        return sorted(pid for pid in family if any(name in titles[pid] for name in named))
 
 
 if __name__ == "__main__":

@@ -34,13 +34,14 @@ class Room:
     def __init__(self, db) -> None:
         self.db = db
         self.records = SqlFaces(db, SqlFaceKeys(db, vault()), MemoryEvidence(), traces_max=3)
+        self.institution = 0
         self.learners: list[int] = []
 
     def job(self, number: int, learner: int = 0, **changes) -> FaceJob:
         return FaceJob(
             check_id=f"c{self.learners[learner]}-{number}", try_number=1, learner_id=self.learners[learner],
-            institution_id=1, lesson_id=1, evidence_id=self.picture(number), enrol=False, source="camera",
-            accepted_redis_ms=1, **changes,
+            institution_id=self.institution, lesson_id=1, evidence_id=self.picture(number), enrol=False,
+            source="camera", accepted_redis_ms=1, **changes,
         )  # fmt: skip
 
     def picture(self, number: int) -> str:
@@ -59,11 +60,11 @@ class Room:
 async def room(db) -> Room:
     made = Room(db)
     async with db.write() as conn:
-        institution = await catalog.add_institution(conn, name="校", now_ms=1)
+        made.institution = await catalog.add_institution(conn, name="校", now_ms=1)
         for _n in range(2):
             answer = await conn.execute(
                 insert(accounts).values(
-                    institution_id=institution, login=secrets.token_hex(6), role="learner", name_sealed=b"x",
+                    institution_id=made.institution, login=secrets.token_hex(6), role="learner", name_sealed=b"x",
                     password_hash="!", created_ms=1,
                 )
             )  # fmt: skip
@@ -114,7 +115,7 @@ async def test_nothing_is_kept_of_whoever_withdrew_or_was_erased_meanwhile(room:
             )
         )  # fmt: skip
         await erasing.ask_erasure(
-            conn, institution_id=1, learner_id=room.learners[0], why="withdrawn", asked_by=0, now_ms=2
+            conn, institution_id=room.institution, learner_id=room.learners[0], why="withdrawn", asked_by=0, now_ms=2
         )
     await room.judged(room.job(2), TRACE)
     assert await room.rows(face_traces) == [] and len(await room.rows(bursts)) == 2
@@ -151,9 +152,9 @@ async def test_pictures_go_when_nobody_needs_them_any_more(room: Room, outcome: 
         for number, held in ((1, False), (2, True)):
             await conn.execute(
                 insert(evidence).values(
-                    id=room.picture(number), institution_id=1, learner_id=room.learners[0], kind="burst",
-                    check_id=room.job(number).check_id, sha256="0" * 64, created_ms=1, delete_after_ms=2**50,
-                    held=held,
+                    id=room.picture(number), institution_id=room.institution, learner_id=room.learners[0],
+                    kind="burst", check_id=room.job(number).check_id, sha256="0" * 64, created_ms=1,
+                    delete_after_ms=2**50, held=held,
                 )
             )  # fmt: skip
     for number in (1, 2):

@@ -1,0 +1,132 @@
+"""Children that are forked: what they get, how their end is told, and that none outlives whoever asked for it.
+
+Each story is a process of its own: a nursery is opened before any loop or thread, and a test runner has both.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+from tests.stack import ROOT
+
+STORY = """
+import asyncio, os, signal, sys, time
+from pathlib import Path
+
+from proctor.nursery import NurseryGone, open_nursery
+
+
+def well() -> int:
+    print(os.environ["WORD"], os.environ.get("HOME"), os.getsid(0) == os.getpid())
+    return 7
+
+
+def ill() -> int:
+    raise RuntimeError("the roof leaks")
+
+
+def long() -> int:
+    print("begun")
+    time.sleep(60)
+    return 0
+
+
+async def main(nursery) -> None:
+    async def start(function: str):
+        return await nursery.start(function, f"story:{function}", {"WORD": "hello"}, Path(f"{function}.log"))
+
+    async def begun():
+        Path("long.log").unlink(missing_ok=True)
+        child = await start("long")
+        while not Path("long.log").exists() or not Path("long.log").read_text():
+            await asyncio.sleep(0.01)
+        return child
+
+"""
+
+
+def tell(folder: Path, body: str, wait_s: float = 20) -> subprocess.CompletedProcess[str]:
+    """Run the body of `main` above, in which `start(function)` and `begun()` start children."""
+    story = STORY + textwrap.indent(textwrap.dedent(body), "    ") + "\n\n"
+    story += 'if __name__ == "__main__":\n    asyncio.run(main(open_nursery(["story"])))\n'
+    (folder / "story.py").write_text(story)
+    done = subprocess.run(
+        [sys.executable, "story.py"], cwd=folder, capture_output=True, text=True, timeout=wait_s, check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+    )  # fmt: skip
+    assert not done.stderr, done.stderr
+    return done
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_has_its_environment_and_log_and_its_end_is_told(tmp_path: Path) -> None:
+    (tmp_path / "well.log").write_text("earlier\n")
+    done = tell(tmp_path, 'print(await (await start("well")).wait(), os.environ.get("WORD"))')
+    assert done.stdout == "7 None\n"
+    assert (tmp_path / "well.log").read_text() == "earlier\nhello None True\n", "its own words only, and at the end"
+
+
+def test_a_bug_is_a_trace_in_its_log_and_an_entry_that_is_not_there_too(tmp_path: Path) -> None:
+    done = tell(tmp_path, 'print(await (await start("ill")).wait(), await (await start("nobody")).wait())')
+    assert done.stdout == "1 1\n"
+    assert (tmp_path / "ill.log").read_text().endswith("RuntimeError: the roof leaks\n")
+    assert "nobody" in (tmp_path / "nobody.log").read_text().splitlines()[-1]
+
+
+def test_a_signal_reaches_the_child_and_a_second_start_has_its_name(tmp_path: Path) -> None:
+    body = """
+        first = await begun()
+        first.send_signal(signal.SIGKILL)
+        print(await first.wait())
+        first.send_signal(signal.SIGKILL)  # to nobody
+        second = await begun()
+        print(second.pid != first.pid, second.returncode, first.returncode)
+        print(Path(f"/proc/{second.pid}/cmdline").read_text().strip(chr(0)))
+        second.send_signal(signal.SIGTERM)
+        print(await second.wait())
+    """
+    assert tell(tmp_path, body).stdout == "-9\nTrue None -9\nzhenxue long\n-15\n"
+
+
+def test_children_end_with_a_nursery_that_is_killed_and_nobody_is_started_any_more(tmp_path: Path) -> None:
+    body = """
+        child = await begun()
+        os.kill(nursery.pid, signal.SIGKILL)
+        print(await child.wait(), child.pid)
+        try:
+            await start("well")
+        except NurseryGone as error:
+            print(error)
+    """
+    first, said = tell(tmp_path, body).stdout.splitlines()
+    code, pid = first.split()
+    assert code == "-15" and gone(int(pid))
+    assert said == "well cannot be started any more: the process that starts children has ended"
+
+
+def test_whoever_closes_it_or_is_killed_leaves_no_child(tmp_path: Path) -> None:
+    body = """
+        child = await begun()
+        nursery.close()
+        print(child.pid, nursery.pid)
+    """
+    assert all(gone(int(pid)) for pid in tell(tmp_path, body).stdout.split())
+    body = """
+        print((await begun()).pid, nursery.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = tell(tmp_path, body)
+    assert done.returncode == -signal.SIGKILL
+    assert all(gone(int(pid)) for pid in done.stdout.split())
