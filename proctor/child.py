@@ -1,4 +1,4 @@
-"""What the supervisor's nursery forks: one gateway, or one face worker, until a signal stops it."""
+"""What the supervisor's fork server forks: one gateway, or one face worker, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from proctor import logs
 from proctor.errors import Sorry, Unavailable, sentence_of
 from proctor.settings import Settings, load
 
-# What the nursery imports for its children. The libraries of pictures are left to the face workers: all others would
-# have them in memory, and they start threads.
+# What the fork server imports for its children. The libraries of pictures are left to the face workers: all others
+# would have them in memory, and they start threads.
 IMPORTS = ("proctor.child", "proctor.compose", "web.__main__")
 
 GATEWAY = "gateway"

@@ -16,7 +16,7 @@ from rich.table import Table
 from proctor import child, cli_keys, logs
 from proctor.cli_base import Data, DatabaseUrl, RedisUrl, console, errors, settings_of
 from proctor.errors import Refused, Sorry, Unavailable, sentence_of
-from proctor.nursery import open_nursery
+from proctor.forkserver import open_fork_server
 from proctor.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="真学 Zhenxue: genuine study, second by second.",
@@ -106,11 +106,11 @@ def up(
         raise Sorry(f"what is {files[0]} for? certificate files follow --tls")
     if len(files) not in (0, 2):
         raise Sorry("--tls takes a certificate and its key, or nothing for a local authority")
-    nursery = open_nursery(child.IMPORTS)
+    fork_server = open_fork_server(child.IMPORTS)
     from proctor import running
 
     logs.set_up("supervisor", "warning")
-    child.run_until_stopped(lambda stop: running.up(settings, nursery, stop, console, tls=tls, files=files))
+    child.run_until_stopped(lambda stop: running.up(settings, fork_server, stop, console, tls=tls, files=files))
 
 
 @app.command()

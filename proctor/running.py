@@ -19,7 +19,7 @@ from rich.table import Table
 
 from proctor import compose, demo, supervisor, tls
 from proctor.errors import Sorry, Unavailable
-from proctor.nursery import Nursery
+from proctor.forkserver import ForkServer
 from proctor.settings import Settings, environ
 from proctor.supervisor import Child, StartFailed, Supervisor
 
@@ -28,11 +28,12 @@ STORE_S = 10.0
 
 
 async def up(
-    settings: Settings, nursery: Nursery, stop: asyncio.Event, console: Console, *, tls: bool, files: list[Path]
-) -> None:
+    settings: Settings, fork_server: ForkServer, stop: asyncio.Event, console: Console, *, tls: bool,
+    files: list[Path],
+) -> None:  # fmt: skip
     """Run until `stop`. Raises Sorry with one sentence when it cannot start or cannot go on.
 
-    `nursery`: with the imports of `child`.
+    `fork_server`: with the imports of `child`.
     """
     started = time.monotonic()
     _folder(settings)
@@ -40,7 +41,7 @@ async def up(
         settings = _with_tls(settings, tls, files)
         for port in (settings.port, settings.ws_port):
             _free(settings.host, port)
-        boss = Supervisor(log_bytes_max=settings.log_bytes_max, nursery=nursery)
+        boss = Supervisor(log_bytes_max=settings.log_bytes_max, fork_server=fork_server)
         try:
             logins = await _unless(stop, _start(settings, boss, console))
             if logins is not None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from proctor.nursery import Forked, Nursery, NurseryGone, die_with_parent
+from proctor.forkserver import Forked, ForkServer, ForkServerGone, die_with_parent
 
 log = structlog.get_logger("supervisor")
 
@@ -38,7 +38,7 @@ class StartFailed(Exception):
 @dataclass(kw_only=True)
 class Child:
     """One process to keep alive: a program by its `command`, or one of ours by its `entry`, `module:function`, which
-    the nursery forks."""
+    the fork server forks."""
 
     name: str
     command: list[str] = field(default_factory=list)
@@ -54,12 +54,12 @@ class Supervisor:
     """`start` children one by one, then `watch` until asked to stop, then `stop_all`.
 
     `log_bytes_max`: a log that has grown to it is put aside as `<name>.log.1`, which replaces the one before.
-    `nursery`: for children with an `entry`; `stop_all` closes it.
+    `fork_server`: for children with an `entry`; `stop_all` closes it.
     """
 
-    def __init__(self, *, log_bytes_max: int = 20_000_000, nursery: Nursery | None = None) -> None:
+    def __init__(self, *, log_bytes_max: int = 20_000_000, fork_server: ForkServer | None = None) -> None:
         self.children: list[Child] = []
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._log_bytes_max = log_bytes_max
         self._stopping = False
         self._deaths: deque[float] = deque(maxlen=DEATHS_MAX)
@@ -72,10 +72,10 @@ class Supervisor:
         child.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         rotate(child.log_path, self._log_bytes_max)
         if child.entry:
-            assert self._nursery is not None, "an entry is forked by a nursery"
+            assert self._fork_server is not None, "who else would fork it?"
             try:
-                child.process = await self._nursery.start(child.name, child.entry, child.env, child.log_path)
-            except NurseryGone as gone:
+                child.process = await self._fork_server.start(child.name, child.entry, child.env, child.log_path)
+            except ForkServerGone as gone:
                 raise StartFailed(str(gone)) from None
             return
         with child.log_path.open("ab") as out:
@@ -145,9 +145,9 @@ class Supervisor:
                 _signal(child, child.stop_signal)
             left_s = max(0.3, deadline - time.monotonic())
             await asyncio.gather(*(_ended(child, left_s) for child in group))
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
+        if self._fork_server is not None:
+            self._fork_server.close()
+            self._fork_server = None
 
 
 async def _wait(child: Child) -> None:

@@ -207,8 +207,8 @@ class Stack:
             await asyncio.sleep(0.1)
 
     def pids(self, kind: str) -> list[int]:
-        """Living children of the supervisor and its nursery that call themselves `kind`: gateway, faces, web, valkey,
-        nursery."""
+        """Living children of the supervisor and its fork server that call themselves `kind`: gateway, faces, web,
+        valkey, forkserver."""
         titles, parents = {}, {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):

@@ -180,6 +180,16 @@ async def test_no_child_outlives_its_supervisor(tmp_path: Path, number: signal.S
             await asyncio.sleep(0.05)
 
 
+async def test_a_killed_fork_server_ends_the_run_and_its_children_in_order(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "data", options=("--no-demo",), copy=False) as stack:
+        children = [pid for kind in ("gateway", "web", "faces", "valkey") for pid in stack.pids(kind)]
+        (server,) = stack.pids("forkserver")
+        os.kill(server, signal.SIGKILL)
+        assert await asyncio.wait_for(stack.process.wait(), 10) != 0
+        assert "cannot be started any more" in " ".join(stack.log().split())
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
 async def test_a_restarted_child_waits_longer_each_time(tmp_path: Path) -> None:
     async with Stack(tmp_path / "data", options=("--no-demo",), copy=False, gateways=2) as stack:
         waits = []

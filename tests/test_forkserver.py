@@ -1,6 +1,6 @@
 """Children that are forked: what they get, how their end is told, and that none outlives whoever asked for it.
 
-Each story is a process of its own: a nursery is opened before any loop or thread, and a test runner has both.
+Each story is a process of its own: a fork server is opened before any loop or thread, and a test runner has both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STORY = """
 import asyncio, os, signal, sys, time
 from pathlib import Path
 
-from proctor.nursery import NurseryGone, open_nursery
+from proctor.forkserver import ForkServerGone, open_fork_server
 
 
 def well() -> int:
@@ -31,20 +31,28 @@ def ill() -> int:
     raise RuntimeError("the roof leaks")
 
 
+def slow() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), os._exit(3)))
+    print("begun")
+    time.sleep(60)
+    return 0
+
+
 def long() -> int:
     print("begun")
     time.sleep(60)
     return 0
 
 
-async def main(nursery) -> None:
+async def main(server) -> None:
     async def start(function: str):
-        return await nursery.start(function, f"story:{function}", {"WORD": "hello"}, Path(f"{function}.log"))
+        return await server.start(function, f"story:{function}", {"WORD": "hello"}, Path(f"{function}.log"))
 
-    async def begun():
-        Path("long.log").unlink(missing_ok=True)
-        child = await start("long")
-        while not Path("long.log").exists() or not Path("long.log").read_text():
+    async def begun(function: str = "long"):
+        log = Path(f"{function}.log")
+        log.unlink(missing_ok=True)
+        child = await start(function)
+        while not log.exists() or not log.read_text():
             await asyncio.sleep(0.01)
         return child
 
@@ -54,7 +62,7 @@ async def main(nursery) -> None:
 def tell(folder: Path, body: str, wait_s: float = 20) -> subprocess.CompletedProcess[str]:
     """Run the body of `main` above, in which `start(function)` and `begun()` start children."""
     story = STORY + textwrap.indent(textwrap.dedent(body), "    ") + "\n\n"
-    story += 'if __name__ == "__main__":\n    asyncio.run(main(open_nursery(["story"])))\n'
+    story += 'if __name__ == "__main__":\n    asyncio.run(main(open_fork_server(["story"])))\n'
     (folder / "story.py").write_text(story)
     done = subprocess.run(
         [sys.executable, "story.py"], cwd=folder, capture_output=True, text=True, timeout=wait_s, check=False,
@@ -100,31 +108,30 @@ def test_a_signal_reaches_the_child_and_a_second_start_has_its_name(tmp_path: Pa
     assert tell(tmp_path, body).stdout == "-9\nTrue None -9\nzhenxue long\n-15\n"
 
 
-def test_children_end_with_a_nursery_that_is_killed_and_nobody_is_started_any_more(tmp_path: Path) -> None:
+def test_children_end_with_a_fork_server_that_is_killed_and_nobody_is_started_any_more(tmp_path: Path) -> None:
     body = """
-        child = await begun()
-        os.kill(nursery.pid, signal.SIGKILL)
-        print(await child.wait(), child.pid)
+        child = await begun("slow")
+        os.kill(server.pid, signal.SIGKILL)
+        print(await child.wait(), os.path.exists(f"/proc/{child.pid}"))
         try:
             await start("well")
-        except NurseryGone as error:
+        except ForkServerGone as error:
             print(error)
     """
     first, said = tell(tmp_path, body).stdout.splitlines()
-    code, pid = first.split()
-    assert code == "-15" and gone(int(pid))
+    assert first == "-15 False", "its end is told when it has ended, not when it was asked to"
     assert said == "well cannot be started any more: the process that starts children has ended"
 
 
 def test_whoever_closes_it_or_is_killed_leaves_no_child(tmp_path: Path) -> None:
     body = """
         child = await begun()
-        nursery.close()
-        print(child.pid, nursery.pid)
+        server.close()
+        print(child.pid, server.pid)
     """
     assert all(gone(int(pid)) for pid in tell(tmp_path, body).stdout.split())
     body = """
-        print((await begun()).pid, nursery.pid, flush=True)
+        print((await begun()).pid, server.pid, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = tell(tmp_path, body)

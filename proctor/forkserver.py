@@ -1,9 +1,9 @@
 """Where children are forked: a process that has imported what they need, so that a child is there in milliseconds.
 
 Five processes that each import for more than a second keep two cores busy for seconds at every start; forked, they
-import once and share the pages of it. The nursery has one thread and no event loop, because a fork of a process with
-either would copy locks that nobody opens any more; it waits for nothing but words of the supervisor and the ends of
-its children. It ends with the supervisor, and its children end with it.
+import once and share the pages of it. The fork server has one thread and no event loop, because a fork of a process
+with either would copy locks that nobody opens any more; it waits for nothing but words of the supervisor and the ends
+of its children. It ends with the supervisor, and its children end with it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,13 @@ _libc = ctypes.CDLL(None)
 WORD_BYTES_MAX = 128 * 1024  # of one message; most of it is a child's environment
 
 
-class Start(msgspec.Struct, tag=True):
+class Start(msgspec.Struct):
     """`entry`: `module:function`, called without arguments; what it returns is the exit code."""
 
     name: str
     entry: str
     env: dict[str, str]
     log_path: str
-
-
-class Signal(msgspec.Struct, tag=True):
-    name: str
-    number: int
 
 
 class Started(msgspec.Struct, tag=True):
@@ -56,23 +51,22 @@ class Ended(msgspec.Struct, tag=True):
     code: int
 
 
-_order = msgspec.json.Decoder(Start | Signal)
+_order = msgspec.json.Decoder(Start)
 _news = msgspec.json.Decoder(Started | Ended)
 
 
-class NurseryGone(Exception):
+class ForkServerGone(Exception):
     """Nobody is there to start a child."""
 
 
 class Forked:
-    """A child of the nursery, with the part of `asyncio.subprocess.Process` that a supervisor needs."""
+    """A child of the fork server, with the part of `asyncio.subprocess.Process` that a supervisor needs."""
 
-    def __init__(self, nursery: Nursery, name: str) -> None:
-        self._nursery = nursery
-        self._name = name
+    def __init__(self) -> None:
         self.pid = 0
         self.returncode: int | None = None
         self.changed = asyncio.Event()
+        self.handle = -1  # a pidfd: it stays this child's when its number has become somebody else's
 
     async def wait(self) -> int:
         while self.returncode is None:
@@ -81,12 +75,27 @@ class Forked:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """The nursery, who alone may bury the child, sends it: it cannot reach somebody else."""
-        self._nursery.tell(Signal(self._name, number))
+        """To nobody when the child has ended."""
+        if self.handle >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.handle, number)
+
+    def begun(self, pid: int) -> None:
+        self.pid = pid
+        with suppress(ProcessLookupError):  # it has ended already, which is the next news
+            self.handle = os.pidfd_open(pid)
+        self.changed.set()
+
+    def ended(self, code: int) -> None:
+        self.returncode = code
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
+        self.changed.set()
 
 
-class Nursery:
-    """The supervisor's side. Make it with `open_nursery` before any loop or thread; `close` ends it."""
+class ForkServer:
+    """The supervisor's side. Make it with `open_fork_server` before any loop or thread; `close` ends it."""
 
     def __init__(self, pid: int, line: socket.socket) -> None:
         self.pid = pid
@@ -95,26 +104,23 @@ class Nursery:
         self._listening = False
 
     async def start(self, name: str, entry: str, env: dict[str, str], log_path: Path) -> Forked:
-        """Once the child exists. A name that lives must not be started again. Raises NurseryGone."""
+        """Once the child exists. A name that lives must not be started again. Raises ForkServerGone."""
         if not self._listening:
             asyncio.get_running_loop().add_reader(self._line, self._hear)
             self._listening = True
-        child = self._children[name] = Forked(self, name)
-        self.tell(Start(name, entry, env, str(log_path)))
-        while child.pid == 0 and child.returncode is None:
-            child.changed.clear()
-            await child.changed.wait()
-        if child.pid == 0:
-            raise NurseryGone(f"{name} cannot be started any more: the process that starts children has ended")
-        return child
-
-    def tell(self, word: Start | Signal) -> None:
-        packed = msgspec.json.encode(word)
+        child = self._children[name] = Forked()
+        packed = msgspec.json.encode(Start(name, entry, env, str(log_path)))
         assert len(packed) <= WORD_BYTES_MAX, "an environment that large is a mistake"
         try:
             self._line.send(packed)
         except OSError:
             self._lost()
+        while not child.pid and child.returncode is None:
+            child.changed.clear()
+            await child.changed.wait()
+        if not child.pid:
+            raise ForkServerGone(f"{name} cannot be started any more: the process that starts children has ended")
+        return child
 
     def close(self) -> None:
         if self._listening:
@@ -133,26 +139,32 @@ class Nursery:
             self._lost()
             return
         news = _news.decode(packed)
-        child = self._children[news.name]
         if isinstance(news, Started):
-            child.pid = news.pid
+            self._children[news.name].begun(news.pid)
         else:
-            child.returncode = news.code
-        child.changed.set()
+            self._children[news.name].ended(news.code)
 
     def _lost(self) -> None:
-        """Its children end with it (`die_with_parent`)."""
+        """Its children were told to end (`die_with_parent`), and each is waited for."""
+        loop = asyncio.get_running_loop()
         if self._listening:
-            asyncio.get_running_loop().remove_reader(self._line)
+            loop.remove_reader(self._line)
             self._listening = False
         for child in self._children.values():
-            if child.returncode is None:
-                child.returncode = -signal.SIGTERM
-                child.changed.set()
+            if child.returncode is not None:
+                continue
+            if child.handle < 0:
+                child.ended(-signal.SIGTERM)
+            else:
+                loop.add_reader(child.handle, self._left, child)
+
+    def _left(self, child: Forked) -> None:
+        asyncio.get_running_loop().remove_reader(child.handle)
+        child.ended(-signal.SIGTERM)
 
 
-def open_nursery(modules: Sequence[str]) -> Nursery:
-    """Import `modules` here and fork the nursery, which has them then. No loop or thread may run yet."""
+def open_fork_server(modules: Sequence[str]) -> ForkServer:
+    """Import `modules` here and fork a process that has them and waits. No loop or thread may run yet."""
     gc.disable()  # a hundred thousand objects that stay: to walk them again and again is a tenth of an import
     try:
         for name in modules:
@@ -172,7 +184,7 @@ def open_nursery(modules: Sequence[str]) -> Nursery:
             os._exit(0)
     theirs.close()
     ours.setblocking(False)
-    return Nursery(pid, ours)
+    return ForkServer(pid, ours)
 
 
 def die_with_parent() -> None:
@@ -183,7 +195,7 @@ def die_with_parent() -> None:
 
 def _serve(line: socket.socket) -> None:
     os.setsid()  # Ctrl-C reaches only the supervisor, which stops children in order
-    setproctitle("zhenxue nursery")
+    setproctitle("zhenxue forkserver")
     children: dict[str, int] = {}
     watch = selectors.DefaultSelector()
     watch.register(line, selectors.EVENT_READ)
@@ -199,10 +211,6 @@ def _serve(line: socket.socket) -> None:
             if not packed:
                 return
             word = _order.decode(packed)
-            if isinstance(word, Signal):
-                if word.name in children:
-                    os.kill(children[word.name], word.number)
-                continue
             pid = os.fork()
             if pid == 0:
                 watch.close()
