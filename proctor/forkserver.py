@@ -12,86 +12,84 @@ import asyncio
 import ctypes
 import gc
 import importlib
+import json
 import os
 import selectors
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
-import msgspec
 from setproctitle import setproctitle
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _libc = ctypes.CDLL(None)
-WORD_BYTES_MAX = 128 * 1024  # of one message; most of it is a child's environment
+WORD_BYTES_MAX = 128 * 1024  # of one message; most of it is what a child's environment has more than ours
 
 
-class Start(msgspec.Struct):
-    """`entry`: `module:function`, called without arguments; what it returns is the exit code."""
-
-    name: str
-    entry: str
-    env: dict[str, str]
-    log_path: str
-
-
-class Started(msgspec.Struct, tag=True):
-    name: str
-    pid: int
-
-
-class Ended(msgspec.Struct, tag=True):
-    """`code` as of subprocesses: minus the signal that ended it."""
-
-    name: str
-    code: int
-
-
-_order = msgspec.json.Decoder(Start)
-_news = msgspec.json.Decoder(Started | Ended)
-
-
-class ForkServerGone(Exception):
-    """Nobody is there to start a child."""
+class ForkFailed(Exception):
+    """No child; the text is for people."""
 
 
 class Forked:
     """A child of the fork server, with the part of `asyncio.subprocess.Process` that a supervisor needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.pid = 0
         self.returncode: int | None = None
-        self.changed = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._asked: int | None = None  # a signal that came before the child did
         self.handle = -1  # a pidfd: it stays this child's when its number has become somebody else's
+
+    async def started(self) -> None:
+        """Once it exists, also when it has ended already. Raises ForkFailed when there will be none."""
+        while not self.pid and self.returncode is None:
+            await self._change()
+        if not self.pid:
+            raise ForkFailed(f"{self.name} cannot be started any more: the process that starts children has ended")
 
     async def wait(self) -> int:
         while self.returncode is None:
-            self.changed.clear()
-            await self.changed.wait()
+            await self._change()
         return self.returncode
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
     def send_signal(self, number: int) -> None:
         """To nobody when the child has ended."""
-        if self.handle >= 0:
+        if not self.pid:
+            self._asked = number
+        elif self.returncode is None:
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.handle, number)
+                if self.handle >= 0:
+                    signal.pidfd_send_signal(self.handle, number)
+                else:
+                    os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
     def begun(self, pid: int) -> None:
         self.pid = pid
-        with suppress(ProcessLookupError):  # it has ended already, which is the next news
+        with suppress(OSError):  # it has ended already, which is the next news; or descriptors are short
             self.handle = os.pidfd_open(pid)
-        self.changed.set()
+        if self._asked is not None:
+            self.send_signal(self._asked)
+        self._changed.set()
 
     def ended(self, code: int) -> None:
         self.returncode = code
         if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1
-        self.changed.set()
+        self._changed.set()
 
 
 class ForkServer:
@@ -103,49 +101,52 @@ class ForkServer:
         self._children: dict[str, Forked] = {}
         self._listening = False
 
-    async def start(self, name: str, entry: str, env: dict[str, str], log_path: Path) -> Forked:
-        """Once the child exists. A name that lives must not be started again. Raises ForkServerGone."""
+    def fork(self, name: str, entry: str, env: Mapping[str, str], log_path: Path) -> Forked:
+        """`entry`: `module:function`, called without arguments; what it returns is the exit code. `env`: what the
+        child has besides our own environment. A name that lives must not be forked again. Raises ForkFailed."""
+        order = {"name": name, "entry": entry, "env": dict(env), "log": str(log_path)}
+        packed = json.dumps(order).encode()  # of the standard library: values need not be UTF-8
+        if len(packed) > WORD_BYTES_MAX:
+            raise ForkFailed(f"{name} cannot be started: its settings are longer than {WORD_BYTES_MAX // 1024} KiB")
         if not self._listening:
             asyncio.get_running_loop().add_reader(self._line, self._hear)
             self._listening = True
-        child = self._children[name] = Forked()
-        packed = msgspec.json.encode(Start(name, entry, env, str(log_path)))
-        assert len(packed) <= WORD_BYTES_MAX, "an environment that large is a mistake"
+        child = self._children[name] = Forked(name)
         try:
             self._line.send(packed)
         except OSError:
             self._lost()
-        while not child.pid and child.returncode is None:
-            child.changed.clear()
-            await child.changed.wait()
-        if not child.pid:
-            raise ForkServerGone(f"{name} cannot be started any more: the process that starts children has ended")
         return child
 
     def close(self) -> None:
+        """At once; children that still live are told to end."""
         if self._listening:
             asyncio.get_running_loop().remove_reader(self._line)
             self._listening = False
         self._line.close()
-        with suppress(ChildProcessError):
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
     def _hear(self) -> None:
         try:
             packed = self._line.recv(WORD_BYTES_MAX)
+        except BlockingIOError:
+            return
         except OSError:
             packed = b""
         if not packed:
             self._lost()
             return
-        news = _news.decode(packed)
-        if isinstance(news, Started):
-            self._children[news.name].begun(news.pid)
+        news = json.loads(packed)
+        child = self._children[news["name"]]
+        if "pid" in news:
+            child.begun(news["pid"])
         else:
-            self._children[news.name].ended(news.code)
+            child.ended(news["code"])
 
     def _lost(self) -> None:
-        """Its children were told to end (`die_with_parent`), and each is waited for."""
+        """Its children were told to end (`die_with`), and each is waited for."""
         loop = asyncio.get_running_loop()
         if self._listening:
             loop.remove_reader(self._line)
@@ -173,13 +174,14 @@ def open_fork_server(modules: Sequence[str]) -> ForkServer:
         gc.enable()
     gc.freeze()  # the collector writes into every object it looks at, and a page that is written is shared no more
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     pid = os.fork()
     if pid == 0:
         ours.close()
         try:
             _serve(theirs)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     theirs.close()
@@ -187,10 +189,12 @@ def open_fork_server(modules: Sequence[str]) -> ForkServer:
     return ForkServer(pid, ours)
 
 
-def die_with_parent() -> None:
-    """For a child, before its work. A killed supervisor must not leave a store behind that a second start would then
-    share a folder with: the kernel tells the children to end."""
+def die_with(parent: int) -> None:
+    """For a child, before its work. A killed parent must not leave a store behind that a second start would then
+    share a folder with: the kernel tells the children to end, and one that comes too late for that ends itself."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _serve(line: socket.socket) -> None:
@@ -205,49 +209,77 @@ def _serve(line: socket.socket) -> None:
                 watch.unregister(key.fileobj)
                 os.close(key.fd)
                 _pid, status = os.waitpid(children.pop(key.data), 0)
-                line.send(msgspec.json.encode(Ended(key.data, os.waitstatus_to_exitcode(status))))
+                _tell(line, name=key.data, code=os.waitstatus_to_exitcode(status))
                 continue
-            packed = line.recv(WORD_BYTES_MAX)
+            try:
+                packed = line.recv(WORD_BYTES_MAX)
+            except ConnectionResetError:  # closed with news of ours unread
+                return
             if not packed:
                 return
-            word = _order.decode(packed)
-            pid = os.fork()
-            if pid == 0:
-                watch.close()
-                line.close()
-                _grow(word)
-            children[word.name] = pid
-            watch.register(os.pidfd_open(pid), selectors.EVENT_READ, word.name)
-            line.send(msgspec.json.encode(Started(word.name, pid)))
+            order = json.loads(packed)
+            try:
+                pid = _fork(order, watch)
+                children[order["name"]] = pid
+                _tell(line, name=order["name"], pid=pid)
+                watch.register(os.pidfd_open(pid), selectors.EVENT_READ, order["name"])
+            except OSError as error:
+                with suppress(OSError), open(order["log"], "a") as log:
+                    log.write(f"no process can be started: {error.strerror}\n")
+                if (pid := children.pop(order["name"], 0)) > 0:
+                    os.kill(pid, signal.SIGKILL)  # without a descriptor its end could not be seen
+                    os.waitpid(pid, 0)
+                _tell(line, name=order["name"], code=1)
 
 
-def _grow(word: Start) -> None:
-    """Become the child; never returns."""
+def _tell(line: socket.socket, **news: object) -> None:
+    with suppress(BrokenPipeError):  # the supervisor has gone: the next look at the line sees that
+        line.send(json.dumps(news).encode())
+
+
+def _fork(order: dict, watch: selectors.BaseSelector) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for key in list(watch.get_map().values()):
+            os.close(key.fd)
+        watch.close()
+        _grow(order, parent)
+    return pid
+
+
+def _grow(order: dict, parent: int) -> NoReturn:
+    """Become the child."""
     code = 1
     try:
-        die_with_parent()
+        die_with(parent)
         os.setsid()
-        _redirect(word.log_path)
-        setproctitle(f"zhenxue {word.name}")
-        os.environ.clear()
-        os.environ.update(word.env)
-        module, function = word.entry.split(":")
+        _redirect(order["log"])
+        setproctitle(f"zhenxue {order['name']}")
+        os.environ.update(order["env"])
+        module, function = order["entry"].split(":")
         code = getattr(importlib.import_module(module), function)()
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            _flush()
         os._exit(code)
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # started with a closed descriptor
+            stream.flush()
+
+
 def _redirect(log_path: str) -> None:
-    """Output goes to the end of the log, line by line."""
+    """Output goes to the end of the log, line by line; there is no input."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for from_, to in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(from_, to)
-    os.close(nothing)
-    os.close(log)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for one in (nothing, log):
+        if one > 2:
+            os.close(one)
+    sys.stdout = sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)

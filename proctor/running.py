@@ -120,13 +120,16 @@ def _free(host: str, port: int) -> None:
 
 async def _start(settings: Settings, boss: Supervisor, console: Console) -> list[demo.Login]:
     folder = settings.data_dir / "logs"
-    env = supervisor.environment(environ(settings))
+    env = environ(settings)
 
-    def child(name: str, *command: str, entry: str = "") -> Child:
-        return Child(name=name, command=list(command), entry=entry, env=env, log_path=folder / f"{name}.log")
+    def child(name: str, entry: str) -> Child:
+        return Child(name=name, entry=entry, env=env, log_path=folder / f"{name}.log")
 
     if not settings.redis_url:
-        await boss.start(child("valkey", *compose.valkey_command(settings)))
+        await boss.start(Child(
+            name="valkey", command=compose.valkey_command(settings), env=supervisor.environment(env),
+            log_path=folder / "valkey.log",
+        ))  # fmt: skip
     await _store(settings, boss)
     async with compose.database(settings) as db:
         await db.migrate()
@@ -136,10 +139,10 @@ async def _start(settings: Settings, boss: Supervisor, console: Console) -> list
                 console.print("Making the demonstration (lesson videos are drawn on this machine) …")
             logins = await demo.fill(db, compose.vault_of(settings), settings.data_dir)
     for number in range(settings.gateways):
-        await boss.start(child(f"gateway-{number + 1}", entry="proctor.child:gateway"))
-    await boss.start(child("web", entry="web.__main__:main"))
+        await boss.start(child(f"gateway-{number + 1}", "proctor.child:gateway"))
+    await boss.start(child("web", "web.__main__:main"))
     for number in range(settings.workers):
-        await boss.start(child(f"faces-{number + 1}", entry="proctor.child:faces"))
+        await boss.start(child(f"faces-{number + 1}", "proctor.child:faces"))
     await boss.up(lambda: _is_ready(settings), READY_S)
     return logins
 

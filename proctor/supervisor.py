@@ -15,15 +15,17 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from proctor.forkserver import Forked, ForkServer, ForkServerGone, die_with_parent
+from proctor.forkserver import Forked, ForkFailed, ForkServer, die_with
 
 log = structlog.get_logger("supervisor")
 
 STOP_S = 4.0
+KILLED_S = 1.0
 DEATHS_MAX = 5
 DEATHS_WITHIN_S = 60.0
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 4.0)
@@ -37,8 +39,8 @@ class StartFailed(Exception):
 
 @dataclass(kw_only=True)
 class Child:
-    """One process to keep alive: a program by its `command`, or one of ours by its `entry`, `module:function`, which
-    the fork server forks."""
+    """One process to keep alive: a program by its `command` with `env` for its environment, or one of ours by its
+    `entry`, `module:function`, which the fork server forks, with `env` besides its own environment."""
 
     name: str
     command: list[str] = field(default_factory=list)
@@ -73,16 +75,18 @@ class Supervisor:
         rotate(child.log_path, self._log_bytes_max)
         if child.entry:
             assert self._fork_server is not None, "who else would fork it?"
+            child.log_path.open("ab").close()  # one that cannot be opened is said here
             try:
-                child.process = await self._fork_server.start(child.name, child.entry, child.env, child.log_path)
-            except ForkServerGone as gone:
-                raise StartFailed(str(gone)) from None
+                child.process = self._fork_server.fork(child.name, child.entry, child.env, child.log_path)
+                await child.process.started()
+            except ForkFailed as failed:
+                raise StartFailed(str(failed)) from None
             return
         with child.log_path.open("ab") as out:
             # A session of its own: Ctrl-C reaches only us, and we stop the children in order.
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, env=child.env, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, preexec_fn=die_with_parent,
+                start_new_session=True, preexec_fn=partial(die_with, os.getpid()),
             )  # fmt: skip
 
     async def up(self, ready, seconds: float) -> None:
@@ -168,7 +172,8 @@ async def _ended(child: Child, seconds: float) -> None:
         await asyncio.wait_for(child.process.wait(), seconds)
     except TimeoutError:
         _signal(child, signal.SIGKILL)
-        await child.process.wait()
+        with contextlib.suppress(TimeoutError):  # whoever should tell of it may hang
+            await asyncio.wait_for(child.process.wait(), KILLED_S)
 
 
 def last_words(child: Child) -> str:

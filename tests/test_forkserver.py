@@ -15,15 +15,22 @@ from pathlib import Path
 
 from tests.stack import ROOT
 
-STORY = """
-import asyncio, os, signal, sys, time
+STORY = r"""
+import asyncio, os, resource, signal, sys, time
 from pathlib import Path
 
-from proctor.forkserver import ForkServerGone, open_fork_server
+from proctor.forkserver import ForkFailed, open_fork_server
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def well() -> int:
-    print(os.environ["WORD"], os.environ.get("HOME"), os.getsid(0) == os.getpid())
+    print(os.environ["WORD"], os.fsencode(os.environ["OURS"]), os.getsid(0) == os.getpid())
     return 7
 
 
@@ -38,6 +45,11 @@ def slow() -> int:
     return 0
 
 
+def late() -> int:
+    Path("pid").write_text(str(os.getpid()))
+    return long()
+
+
 def long() -> int:
     print("begun")
     time.sleep(60)
@@ -46,7 +58,10 @@ def long() -> int:
 
 async def main(server) -> None:
     async def start(function: str):
-        return await server.start(function, f"story:{function}", {"WORD": "hello"}, Path(f"{function}.log"))
+        word = os.fsdecode(b"hell\xc3\xb3")
+        child = server.fork(function, f"story:{function}", {"WORD": word}, Path(f"{function}.log"))
+        await child.started()
+        return child
 
     async def begun(function: str = "long"):
         log = Path(f"{function}.log")
@@ -66,7 +81,7 @@ def tell(folder: Path, body: str, wait_s: float = 20) -> subprocess.CompletedPro
     (folder / "story.py").write_text(story)
     done = subprocess.run(
         [sys.executable, "story.py"], cwd=folder, capture_output=True, text=True, timeout=wait_s, check=False,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}", "OURS": os.fsdecode(b"caf\xe9")},
     )  # fmt: skip
     assert not done.stderr, done.stderr
     return done
@@ -83,7 +98,8 @@ def test_a_child_has_its_environment_and_log_and_its_end_is_told(tmp_path: Path)
     (tmp_path / "well.log").write_text("earlier\n")
     done = tell(tmp_path, 'print(await (await start("well")).wait(), os.environ.get("WORD"))')
     assert done.stdout == "7 None\n"
-    assert (tmp_path / "well.log").read_text() == "earlier\nhello None True\n", "its own words only, and at the end"
+    said = (tmp_path / "well.log").read_text()
+    assert said == "earlier\nhelló b'caf\\xe9' True\n", "its own words only, at the end"
 
 
 def test_a_bug_is_a_trace_in_its_log_and_an_entry_that_is_not_there_too(tmp_path: Path) -> None:
@@ -112,10 +128,10 @@ def test_children_end_with_a_fork_server_that_is_killed_and_nobody_is_started_an
     body = """
         child = await begun("slow")
         os.kill(server.pid, signal.SIGKILL)
-        print(await child.wait(), os.path.exists(f"/proc/{child.pid}"))
+        print(await child.wait(), lives(child.pid))
         try:
             await start("well")
-        except ForkServerGone as error:
+        except ForkFailed as error:
             print(error)
     """
     first, said = tell(tmp_path, body).stdout.splitlines()
@@ -137,3 +153,54 @@ def test_whoever_closes_it_or_is_killed_leaves_no_child(tmp_path: Path) -> None:
     done = tell(tmp_path, body)
     assert done.returncode == -signal.SIGKILL
     assert all(gone(int(pid)) for pid in done.stdout.split())
+
+
+def test_a_start_that_is_given_up_leaves_no_child(tmp_path: Path) -> None:
+    """Ctrl-C in the instant between asking for a child and hearing of it left one that nobody knew."""
+    body = """
+        child = server.fork("long", "story:long", {}, Path("long.log"))
+        child.send_signal(signal.SIGTERM)
+        print(await child.wait())
+        late = server.fork("late", "story:late", {}, Path("late.log"))
+        server.close()
+        await asyncio.sleep(0.5)
+        pid = Path("pid").exists() and Path("pid").read_text()  # it may have ended before it wrote that
+        print(bool(pid) and lives(int(pid)))
+    """
+    assert tell(tmp_path, body).stdout == "-15\nFalse\n"
+
+
+def test_where_no_process_can_be_made_the_log_says_why_and_the_others_live(tmp_path: Path) -> None:
+    body = """
+        first = await begun()
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, hard))
+        second = server.fork("well", "story:well", {"WORD": "hello"}, Path("well.log"))
+        print(await second.wait(), lives(first.pid))
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (100, hard))
+        print(await (await start("well")).wait())
+        first.kill()
+        print(await first.wait())
+    """
+    assert tell(tmp_path, body).stdout == "1 True\n7\n-9\n"
+
+
+def test_one_that_hangs_holds_up_nobody_s_end(tmp_path: Path) -> None:
+    body = """
+        child = await begun()
+        os.kill(server.pid, signal.SIGSTOP)
+        child.kill()
+        server.close()
+        print("closed")
+    """
+    assert tell(tmp_path, body, wait_s=10).stdout == "closed\n"
+
+
+def test_settings_beyond_all_measure_are_a_sentence(tmp_path: Path) -> None:
+    body = """
+        try:
+            server.fork("well", "story:well", {"WORD": "x" * 200_000}, Path("well.log"))
+        except ForkFailed as error:
+            print(error)
+    """
+    assert tell(tmp_path, body).stdout == "well cannot be started: its settings are longer than 128 KiB\n"

@@ -111,7 +111,7 @@ class SmtpMessages:
             server.send_message(mail)
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False)
+        await asyncio.to_thread(self._threads.shutdown)  # a mail under way is sent: somebody waits for its code
 
 
 def messages_of(url: str, key_file: str, data_dir: Path) -> Sender:
