@@ -1,7 +1,8 @@
 """A histogram of latencies with a fixed relative error: logarithmic buckets, each split evenly.
 
 Values are microseconds. Every bucket is at most 1/64 (1.6 %) wide, so a percentile is that exact; counts add up
-over processes without loss. The largest value is kept as it is.
+over processes without loss. The largest value is kept as it is. A timer may wake a little early: what is below 0
+counts as 0, and whoever subtracts the times of two events judges their order first.
 """
 
 from __future__ import annotations

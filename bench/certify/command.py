@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import typer
 from rich.progress import Progress
 
 from bench import house
-from bench.certify import checks, enrolled, faults, learners, past, rush, site, stage, steady, stores
+from bench.certify import checks, enrolled, faults, learners, past, rest, rush, site, stage, steady, stores
 from bench.certify.album import Album
 from bench.certify.album import write as write_album
 from bench.certify.orders import Shown
@@ -22,12 +23,15 @@ from bench.world import World
 from proctor.settings import Settings
 
 STEADY = frozenset(("S1", "S2", "S3", "S4", "S5", "S13"))
+TRUE = frozenset(("S3", "S5", "S13"))  # of these: the record is asked afterwards
 RUSH = frozenset(("S9", "S10"))
 FAULTS = frozenset(("S6", "S7", "S8"))
 
 
 async def run(plan: Plan, folder: Path, progress: Progress) -> Findings:
-    """All wanted scenarios. `folder`: of the report; raw samples go below it."""
+    """All wanted scenarios. `folder`: of the report; raw samples go below it. Raises BadParameter with a sentence."""
+    if plan.refusal:
+        raise typer.BadParameter(plan.refusal)
     findings = Findings()
     raw = folder / "raw"
     shutil.rmtree(raw, ignore_errors=True)
@@ -49,6 +53,8 @@ async def _here(plan: Plan, findings: Findings, raw: Path, progress: Progress) -
         progress.remove_task(bar)
         await _steady(plan, settings, world, findings, raw, progress)
         await _faults(plan, settings, world, findings, raw, progress)
+        if "S12" in plan.scenarios:
+            await _rest(plan, settings, world, findings, raw, progress)
         await _rush(plan, settings, world, findings, raw, progress)
 
 
@@ -108,7 +114,7 @@ async def _apart(plan: Plan, findings: Findings, raw: Path, progress: Progress) 
             if not await steady.finish(full):
                 own.notes.append("S14 之后最后的心跳未能全部落库 (S14: not everybody's last beat was stored)")
             found = own.truths["S14"] = await steady.held_to_truth(full, own)
-            own.rows += steady.truth_rows("S14", found, plan.online)
+            own.rows += steady.truth_rows("S14", found, plan.online, outage=True)
             own.rows += await past.fence_rows(settings)
     findings.rows += own.rows
     findings.parts += own.parts
@@ -132,12 +138,12 @@ async def _steady(
                 await steady.kill(full, findings)
             if "S13" in wanted:
                 await past.master_killed(full, findings)
-            if wanted & {"S3", "S13"}:
+            if wanted & TRUE:
                 in_order = await steady.finish(full)
                 if not in_order:
                     findings.notes.append("最后的心跳未能全部落库 (not everybody's last beat was stored)")
                 found = findings.truths["S3"] = await steady.held_to_truth(full, findings)
-                for name in sorted(wanted & {"S3", "S13"}):
+                for name in sorted(wanted & TRUE):
                     findings.rows += steady.truth_rows(name, found, plan.online)
     if "S4" in wanted:
         findings.rows += steady.cost_rows(findings.costs)
@@ -146,7 +152,10 @@ async def _steady(
 async def _faults(
     plan: Plan, settings: Settings, world: World, findings: Findings, raw: Path, progress: Progress
 ) -> None:
-    """Everybody comes online again, on a fresh site; the record is asked once, after all that went wrong."""
+    """Everybody comes online again, on a fresh site; the record is asked once, after all that went wrong.
+
+    What it says counts for each of them: it cannot tell which one lost a millisecond.
+    """
     wanted = set(plan.scenarios)
     if not wanted & FAULTS:
         return
@@ -164,9 +173,22 @@ async def _faults(
             findings.notes.append(
                 "故障之后最后的心跳未能全部落库 (after the faults: not everybody's last beat was stored)"
             )
-        found = findings.truths["S6-S8"] = await steady.held_to_truth(full, findings)
-        last = [name for name in ("S6", "S7", "S8") if name in wanted][-1]
-        findings.rows += steady.truth_rows(last, found, plan.online)
+        ran = sorted(wanted & FAULTS)
+        found = findings.truths["、".join(ran)] = await steady.held_to_truth(full, findings)
+        for name in ran:
+            findings.rows += steady.truth_rows(name, found, plan.online, outage=True)
+
+
+async def _rest(
+    plan: Plan, settings: Settings, world: World, findings: Findings, raw: Path, progress: Progress
+) -> None:
+    """S12 on a fresh site; what so long a stretch left in the record is asked, too."""
+    async with stage.opened(plan, settings, world, "rest", findings, raw, progress) as full:
+        await rest.hold(full, findings)
+        if not await steady.finish(full):
+            findings.notes.append("S12 之后最后的心跳未能全部落库 (S12: not everybody's last beat was stored)")
+        found = findings.truths["S12"] = await steady.held_to_truth(full, findings)
+        findings.rows += steady.truth_rows("S12", found, plan.online, outage=bool(set(plan.scenarios) & FAULTS))
 
 
 async def _rush(
@@ -180,8 +202,10 @@ async def _rush(
     crowd = msgspec.structs.replace(plan, online=plan.online - len(rush.numbers(plan)))
     async with stage.opened(crowd, settings, world, "rush", findings, raw, progress, web=True) as part:
         if "S10" in wanted:
-            await rush.come(part, plan.online // 5)
-            await rush.sign_ins(part, rush.browsers(settings, world, plan, signed=False), findings)
+            beside = plan.online // 5
+            await rush.come(part, beside)
+            await rush.sign_ins(part, rush.browsers(settings, world, plan, signed=False), findings, beside)
         if "S9" in wanted:
-            await rush.come(part, plan.online // 2)
-            await rush.operations(part, rush.browsers(settings, world, plan, signed=True), findings)
+            beside = plan.online // 2
+            await rush.come(part, beside)
+            await rush.operations(part, rush.browsers(settings, world, plan, signed=True), findings, beside)

@@ -75,7 +75,7 @@ class Crowd:
         self.stale: list[tuple[float, int, Student]] = []
         self.fidgets: deque[tuple[float, Student]] = deque()
         self.finishing: deque[tuple[float, Student]] = deque()
-        self.live = self.finished = 0
+        self.live = self.finished = self.unearned = 0
         self.resumed_s = 0.0
         self.forsaken: list[socket.socket] = []  # left open, and read no more
         self.camera = Camera(self)
@@ -91,6 +91,7 @@ class Crowd:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.setsockopt(socket.IPPROTO_IP, BIND_LATE, 1)
         student.sock, student.reader, student.dialled_s = link, Reader(), now_s
+        student.first_s = student.first_s or now_s
         student.state = DIALING
         self.dialing += 1
         self.by_fd[link.fileno()] = student
@@ -219,6 +220,7 @@ class Crowd:
         (tick.moved if student.moved else tick.latency).add(int((now_s - due_s) * 1_000_000))
         if student.closing:
             # The last beat is counted: the page leaves in order, which frees its seat at once.
+            student.closed = int(frame.seq == student.seq)
             self.write(student, BYE, now_s)
         elif student.halted == "durable" and now_s - student.durable_at_s < PAUSE_S:
             self.write(student, student.go_on(now_s), now_s)

@@ -22,6 +22,7 @@ HERE = ("127.0.0.1",)
 ADDRESSES_EACH = 2  # 28,000 ports an address: two for every load process leave room for those in TIME_WAIT
 WORD_S = 1.0  # how often a load process speaks
 READY_MOST_S = 30.0
+ANSWER_MOST_S = 10.0  # an order that is carried out at once
 LOAD_FIRST, SECOND_FIRST = 11, 201  # last parts of the source addresses
 DIALING_MAX = 100  # of one process at once: what a house serves within the three seconds that a page waits
 WORD_BYTES_MAX = 2**24
@@ -85,13 +86,16 @@ class Crowds:
         return max(one.word.resumed_s for one in self.lines)
 
     async def order(
-        self, do, *, counts: list[int] | None = None, rate: float = 0.0, folder: Path | None = None
-    ) -> None:
+        self, do, *, counts: list[int] | None = None, rate: float = 0.0, folder: Path | None = None,
+        ends: Sequence[str] = (), since_s: float = 0.0,
+    ) -> None:  # fmt: skip
         """To all of them. `rate` is of the whole crowd."""
         for number, one in enumerate(self.lines):
             count = counts[number] if counts else 0
             path = str(folder / f"{one.name}-learners.csv") if folder else ""
-            given = Order(do=do, count=count, rate=rate / len(self.lines), path=path)
+            given = Order(
+                do=do, count=count, rate=rate / len(self.lines), path=path, ends=list(ends), since_s=since_s
+            )
             await one.tell(orders.encode(given))
 
     async def done(self, what: str, seconds: float) -> bool:
@@ -109,6 +113,18 @@ class Crowds:
         """So many more of the learners come online. False when not all were welcomed in time."""
         await self.order("dial", counts=[len(part) for part in shares(count, len(self.lines))], rate=rate)
         return await self.done("dial", seconds)
+
+    async def mark(self, ends: Sequence[str] = ()) -> None:
+        """Those who hold these ends are counted apart from now on; without any, nobody is any more."""
+        await self.order("mark", ends=ends)
+        if not await self.done("mark", ANSWER_MOST_S):
+            raise RuntimeError("a load process did not mark its learners")
+
+    async def unearned(self, since_s: float) -> int:
+        """How many who have not left for good had no counted answer to a beat that was due since then."""
+        await self.order("unearned", since_s=since_s)
+        told = await self.done("unearned", ANSWER_MOST_S)
+        return sum(one.word.unearned if told else one.count for one in self.lines)
 
     async def due(self, count: int, rate: float) -> None:
         """A check of so many more of those who rest is about to fall due."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from bench import procs
 
 EVERY_S = 1.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+ESTABLISHED = "01"  # the state of a connection in /proc/net/tcp
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -52,6 +55,23 @@ def rss_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
+def far_ends(pid: int) -> list[str]:
+    """Address and port of everybody who holds a connection (IPv4) to the process, by the kernel's own lists."""
+    own = set()
+    for name in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            own.add(os.readlink(name))
+    found = []
+    with Path(f"/proc/{pid}/net/tcp").open(encoding="ascii") as rows:
+        next(rows)
+        for row in rows:
+            fields = row.split()
+            if f"socket:[{fields[9]}]" in own and fields[3] == ESTABLISHED:
+                host, port = fields[2].split(":")
+                found.append(f"{socket.inet_ntoa(int(host, 16).to_bytes(4, sys.byteorder))}:{int(port, 16)}")
+    return found
+
+
 def shares(readings: list[Reading]) -> dict[str, list[tuple[float, float]]]:
     """(time, cores used since the reading before) by process name; a new process starts anew."""
     found: dict[str, list[tuple[float, float]]] = {}
@@ -71,6 +91,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     online: int
     cores: dict[str, float]  # by kind
     pss_bytes: dict[str, int]
+    unread: list[str] = []  # kinds of which this machine could not read all: they are not in the sums
 
     @property
     def cores_all(self) -> float:

@@ -40,17 +40,21 @@ class CrowdPlan(msgspec.Struct, kw_only=True):
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """dial: so many more, at this rate. mark: forget who lost a socket. fidget: everybody pauses and plays on.
+    """dial: so many more, at this rate. fidget: everybody pauses and plays on.
 
+    mark: those who hold these `ends` of connections are counted apart from now on; without any, nobody is.
+    unearned: say how many have had no counted answer to a beat that was due since then.
     move: so many whose playback stands dial elsewhere, and their old sockets stay open without a word.
     due: so many who rest play on at this rate, until a check is due.
     finish: closing beats at this rate. tell: one line a learner into `path`, one a check beside it.
     """
 
-    do: Literal["dial", "mark", "fidget", "move", "due", "finish", "tell"]
+    do: Literal["dial", "mark", "unearned", "fidget", "move", "due", "finish", "tell"]
     count: int = 0
     rate: float = 0.0
     path: str = ""
+    ends: list[str] = []
+    since_s: float = 0.0
 
 
 class Second(msgspec.Struct, kw_only=True):
@@ -60,7 +64,7 @@ class Second(msgspec.Struct, kw_only=True):
     sent: int = 0
     acked: int = 0
     latency: dict = {}
-    moved: dict = {}  # latency of those who lost a socket since the last mark
+    moved: dict = {}  # latency of those whom the last mark named: they are not in `latency`
     lateness: dict = {}  # of the generator
     opened: int = 0  # welcomes of starts
     resumed: int = 0  # welcomes of reconnects
@@ -77,6 +81,7 @@ class Word(msgspec.Struct, kw_only=True):
     over: int = 0
     finished: int = 0
     halted: int = 0  # playback stands because of the server
+    unearned: int = 0  # who earned nothing, when that was asked last
     asked: int = 0  # checks so far
     unanswered: int = 0  # of them without a last word yet
     cpu_s: float = 0.0

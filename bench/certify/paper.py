@@ -15,9 +15,11 @@ from markupsafe import Markup
 
 from bench import procs, report
 from bench.certify import charts, words
+from bench.certify.drive import DIALING_MAX
 from bench.certify.meter import Cost, shares
-from bench.certify.plan import Plan
+from bench.certify.plan import DIALS_PER_S, Plan
 from bench.certify.stage import Findings, Part
+from bench.histogram import Histogram
 from bench.report import Row
 
 HERE = Path(__file__).parent
@@ -63,13 +65,17 @@ def render(said: dict, findings: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    parts = [{"name": part.name, **{name: Markup(svg) for name, svg in pictures(part).items()}}
-             for part in findings.parts]  # fmt: skip
+    parts = [
+        {"name": part.name, "site": site_words(part)} | {name: Markup(svg) for name, svg in pictures(part).items()}
+        for part in findings.parts
+    ]
     return env.get_template("report.html").render(
         said=said, parts=parts, scenarios=words.SCENARIOS, costs=Markup(cost_picture(findings.costs)),
         by_scenario={
-            name: [row for row in said["rows"] if row.mode == name] for name in sorted(said["verdicts"], key=_number)
+            name: [row for row in said["rows"] if row.mode == name]
+            for name in sorted({row.mode for row in said["rows"]}, key=_number)
         },
+        dials_per_s=DIALS_PER_S, dialing_max=DIALING_MAX,
     )  # fmt: skip
 
 
@@ -89,7 +95,6 @@ def pictures(part: Part) -> dict[str, str]:
     errors: dict[str, list] = {}
     for kind in sorted({kind for tick in ticks.values() for kind in tick.errors}):
         errors[kind] = [(at - zero_s, tick.errors[kind]) for at, tick in ticks.items()]
-    whole = part.seconds.window(0, max(ticks, default=0) + 1)
     rates = {
         "心跳 sent": [(at - zero_s, tick.sent) for at, tick in ticks.items()],
         "应答 acked": [(at - zero_s, tick.acked) for at, tick in ticks.items()],
@@ -99,7 +104,7 @@ def pictures(part: Part) -> dict[str, str]:
         "online": charts.lines({"在线 online": _from(part.online, zero_s)}, unit="人", marks=marks),
         "rates": charts.lines(rates, unit="1/s", marks=marks),
         "heat": charts.heat(ticks, zero_s),
-        "percentiles": charts.percentiles({"全部 all": whole.latency, "断线重连者 moved": whole.moved}),
+        "percentiles": charts.percentiles(curves(part)),
         "lateness": charts.lines(
             {"迟发 p99 late": [(at - zero_s, tick.lateness.percentile(990) / 1_000) for at, tick in ticks.items()]},
             unit="ms", limit=report.budgets()["certify_late_p99_ms"],
@@ -108,6 +113,35 @@ def pictures(part: Part) -> dict[str, str]:
         "memory": charts.lines(memory, unit="MiB", marks=marks),
         "errors": charts.lines(errors, unit="1/s", marks=marks),
     }  # fmt: skip
+
+
+def curves(part: Part) -> dict[str, Histogram]:
+    """Latency of each stretch that has a name, apart: a ramp says nothing of the hold after it."""
+    found: dict[str, Histogram] = {}
+    for mark in part.marks:
+        tick = part.seconds.window(mark.from_s, mark.to_s)
+        found[mark.name] = tick.latency
+        found[f"{mark.name} 被杀网关"] = tick.moved
+    return found
+
+
+def site_words(part: Part) -> str:
+    """What ran in this part: every part has processes of its own, and some have stores of their own."""
+    plan = part.plan
+    if plan is None:
+        return ""
+    if "-cluster://" in plan.redis_url:
+        store = "Valkey 集群（三主三从，AOF everysec，本次启动）" if plan.cluster else "外部 Redis/Valkey 集群"
+    else:
+        store = "外部 Redis/Valkey" if plan.redis_url else "内置 Valkey（Unix 套接字，AOF everysec）"
+    sql = "SQLite（WAL，synchronous=FULL）"
+    if plan.database_url:
+        sql = "PostgreSQL（本次启动）" if plan.cluster else "外部 PostgreSQL"
+    others = [f"{count} 个{words}" for count, words in ((part.web, "网页进程"), (part.workers, "人脸进程")) if count]
+    gateways = f"{plan.gateways} 个网关进程"
+    if part.hosts:
+        gateways += f"（分布于 {part.hosts} 台模拟主机，network namespaces）"
+    return f"{plan.online:,} 人，{plan.loads} 个压测进程 → {gateways} → {'、'.join([store, sql, *others])}"
 
 
 def _from(points, zero_s: float) -> list[tuple[float, float]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 FULL = 100_000  # learners online that the notice asks for
-SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S13", "S14", "S15")
+SCENARIOS = tuple(f"S{number}" for number in range(1, 16))
 FACES = ("S11", "S15")  # what needs pictures of faces, and takes long: by name only
+LONG = ("S12",)  # half an hour or more: by name only
 CLUSTERED = ("S13", "S14")  # what needs a cluster that the bench may hurt
 ROOT = ("S14",)  # what needs hosts that only root can make
 QUICK = ("S1", "S2", "S3", "S4", "S5")
@@ -40,6 +41,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.online / self.beat_s
 
     @property
+    def at_once(self) -> int:
+        """Operations of one rendezvous of S9 and S10: those who do them are not among the half that is online."""
+        return min(self.concurrent, self.online // 2)
+
+    @property
     def stages(self) -> tuple[int, ...]:
         """Sizes below the full one at which the cost of a learner is measured, too."""
         return (self.online // 4, self.online // 2)
@@ -48,6 +54,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def stage_hold_s(self) -> float:
         """Two periods each, and no less than the clock of /proc can tell."""
         return max(2 * self.beat_s, 2.0)
+
+    @property
+    def refusal(self) -> str:
+        """Why this cannot be run, in a sentence; empty when it can."""
+        if "S7" in self.scenarios and (self.redis_url or self.cluster):
+            others = ",".join(name for name in self.scenarios if name != "S7") or "others"
+            return f"S7 kills the store that the bench itself started, not a given one: ask for --scenarios {others}"
+        return ""
 
     def policy(self) -> dict:
         """Face checks are off: S11 and S15 are about them, and no learner of the others has a camera."""
@@ -74,7 +88,7 @@ def scenarios_of(text: str, quick: bool, cluster: bool = False, root: bool = Fal
         raise ValueError(f"{', '.join(wrong)}: only with --cluster")
     if not root and (wrong := [name for name in wanted if name in ROOT]):
         raise ValueError(f"{', '.join(wrong)}: simulated hosts are network namespaces, and only root makes them")
-    usual = QUICK if quick or cluster else tuple(name for name in SCENARIOS if name not in CLUSTERED + FACES)
+    usual = QUICK if quick or cluster else tuple(name for name in SCENARIOS if name not in CLUSTERED + FACES + LONG)
     found = wanted or (*usual, *(name for name in CLUSTERED if cluster and (root or name not in ROOT)))
     return tuple(name for name in SCENARIOS if name in found)
 

@@ -22,6 +22,7 @@ from bench import report
 from bench.certify import press
 from bench.certify.plan import DIALS_PER_S, RAMP_MOST_S, Plan
 from bench.certify.stage import Findings, Stage
+from bench.certify.steady import late_row
 from bench.histogram import Histogram
 from bench.report import Row
 from bench.world import DAY_MS, World
@@ -157,8 +158,7 @@ async def ready(work: Sequence[Callable[[], Awaitable[None]]]) -> None:
 
 def numbers(plan: Plan) -> range:
     """The last learners of the world: they are not in the crowd."""
-    count = min(plan.concurrent, plan.online // 2)
-    return range(plan.online - count, plan.online)
+    return range(plan.online - plan.at_once, plan.online)
 
 
 def browsers(settings: Settings, world: World, plan: Plan, *, signed: bool) -> list[Browser]:
@@ -188,11 +188,12 @@ async def prepare(settings: Settings, world: World, plan: Plan) -> None:
 # S9.
 
 
-async def operations(stage: Stage, browsers: list[Browser], findings: Findings) -> None:
+async def operations(stage: Stage, browsers: list[Browser], findings: Findings, wanted: int) -> None:
     """S9: four operations, one rendezvous each, while half of the learners are online."""
     stage.say("S9 operations at once")
     findings.rows.append(report.row("S9", "网页进程数 web processes", 1, ""))
-    findings.rows.append(report.row("S9", "同时在线 online beside them", stage.crowds.live, ""))
+    findings.rows += online_rows("S9", stage.crowds.live, wanted)
+    from_s = time.perf_counter()
     try:
         for words, work in (
             ("打开课程 open course", [lambda one=one: one.page("/courses/1") for one in browsers]),
@@ -206,6 +207,16 @@ async def operations(stage: Stage, browsers: list[Browser], findings: Findings) 
             await asyncio.sleep(1)
     finally:
         await asyncio.gather(*(one.close() for one in browsers), return_exceptions=True)
+    to_s = time.perf_counter()
+    await stage.crowds.heard(to_s)
+    findings.rows.append(late_row("S9", stage.part.seconds.window(from_s - 1, to_s)))
+
+
+def online_rows(scenario: str, live: int, wanted: int) -> list[Row]:
+    return [
+        report.row(scenario, "同时在线 online beside them", live, ""),
+        report.row(scenario, "应在线而未在线 missing beside them", wanted - live, "", "certify_rush_missing"),
+    ]
 
 
 def outcome_rows(scenario: str, words: str, found: Outcome, count: int) -> list[Row]:
@@ -228,7 +239,7 @@ def _said(found: Outcome) -> str:
 # S10.
 
 
-async def sign_ins(stage: Stage, browsers: list[Browser], findings: Findings) -> None:
+async def sign_ins(stage: Stage, browsers: list[Browser], findings: Findings, wanted: int) -> None:
     """S10: passwords are dear on purpose; they must neither fail nor disturb those who study."""
     stage.say("S10 sign-ins")
     cost_s = hash_cost_s()
@@ -238,13 +249,17 @@ async def sign_ins(stage: Stage, browsers: list[Browser], findings: Findings) ->
             found = await rendezvous([one.sign_in for one in browsers])
     finally:
         await asyncio.gather(*(one.close() for one in browsers), return_exceptions=True)
-    await stage.crowds.heard(mark.to_s)
+    await stage.crowds.heard(mark.to_s + 1)
     tick = stage.part.seconds.window(mark.from_s - 1, mark.to_s + 1)
+    wrong = sum(tick.errors.values()) + tick.sent - tick.acked
     findings.rows += sign_in_rows(found, len(browsers), cost_s, os.cpu_count() or 1)
     findings.rows += [
-        report.row("S10", "同时在线 online beside them", stage.crowds.live, ""),
+        *online_rows("S10", stage.crowds.live, wanted),
         report.row("S10", "其间心跳 p99 beats meanwhile", tick.latency.percentile(990) / 1_000, "ms",
                    "certify_s10_beats_p99_ms"),
+        report.row("S10", "其间心跳错误与无应答 errors meanwhile, and beats without an answer", wrong, "",
+                   "certify_s10_beats_errors"),
+        late_row("S10", tick),
     ]  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +24,10 @@ from proctor.settings import Settings
 class Site:
     """A running house with the processes of its stores. `pids` names all of the server side."""
 
-    def __init__(self, run: House, settings: Settings, valkeys: list[int], postmaster: int) -> None:
+    def __init__(
+        self, run: House, settings: Settings, valkeys: list[int], postmaster: int, unread: set[str] | None = None
+    ) -> None:
+        self.unread = unread or set()  # kinds of which not all can be read here: their cost is not known
         self.house = run
         self.settings = settings
         self._valkeys = valkeys
@@ -51,8 +53,12 @@ class Site:
         found: dict = {}
         for name, pid in self.pids.items():
             kind = name.partition("-")[0]
-            with contextlib.suppress(OSError):
+            try:
                 found[kind] = found.get(kind, 0) + read(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it ended meanwhile, as processes of PostgreSQL do
+            except OSError:
+                self.unread.add(kind)
         return found
 
     async def cost(self, online: int, seconds: float) -> Cost:
@@ -61,7 +67,8 @@ class Site:
         await asyncio.sleep(seconds)
         took_s, after = time.perf_counter() - began_s, self.cpu_s()
         cores = {kind: max(0.0, after[kind] - before.get(kind, 0.0)) / took_s for kind in after}
-        return Cost(online=online, cores=cores, pss_bytes=self.pss_bytes())
+        pss_bytes = self.pss_bytes()
+        return Cost(online=online, cores=cores, pss_bytes=pss_bytes, unread=sorted(self.unread))
 
     async def figure(self, name: str) -> float:
         """One of the gateways' metrics, added up."""
@@ -92,13 +99,23 @@ async def running(
 ) -> AsyncIterator[Site]:
     """Store, gateways, perhaps web and face workers, ready, and started again when they die. Raises StartFailed."""
     async with house.running(settings, gateways, watched=True, web=web, workers=workers, hosts=hosts) as run:
-        yield Site(run, settings, await _valkeys(settings), await _postmaster(settings))
+        given = await stores.servers(settings) if settings.redis_url else []
+        valkeys = [pid for pid in given if runs(pid, "valkey", "redis")]
+        postmaster = await _postmaster(settings)
+        unread = set()
+        if len(valkeys) < len(given):
+            unread.add("valkey")
+        if settings.database_url and not postmaster:
+            unread.add("postgres")
+        yield Site(run, settings, valkeys, postmaster, unread)
 
 
-async def _valkeys(settings: Settings) -> list[int]:
-    """Servers that were given by address and run on this machine: their cost counts, too."""
-    found = await stores.servers(settings) if settings.redis_url else []
-    return [pid for pid in found if Path(f"/proc/{pid}/stat").exists()]
+def runs(pid: int, *names: str) -> bool:
+    """Is it a process of this machine, and that program? A server elsewhere tells a number of its own machine."""
+    try:
+        return any(name in Path(f"/proc/{pid}/comm").read_text() for name in names)
+    except OSError:
+        return False
 
 
 async def _postmaster(settings: Settings) -> int:
@@ -107,4 +124,5 @@ async def _postmaster(settings: Settings) -> int:
         return 0
     async with compose.database(settings) as db, db.read() as conn:
         backend = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-        return procs.parent(backend)  # while it is connected: afterwards there is no such process
+        # While it is connected: afterwards there is no such process.
+        return procs.parent(backend) if runs(backend, "postgres") else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,6 +48,10 @@ class Part:
     online: list[tuple[float, int]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     began_s: float = 0.0
+    plan: Plan | None = None  # with the numbers and the stores of this part
+    web: int = 0
+    workers: int = 0
+    hosts: int = 0  # simulated ones, of the gateways
 
 
 @dataclass(kw_only=True)
@@ -70,8 +75,18 @@ class Stage:
         self.crowds = crowds
         self.part = part
         self.raw = raw
+        self.phones: Crowds | None = None  # second devices beside this crowd, while there are any
         self.after: list[Path] = []  # what others told who took seats over from this crowd
         self._bar: tuple[Progress, TaskID] = bar
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Every process of the run: the product's, the load's, and this one, from which the rush comes."""
+        phones = self.phones.pids if self.phones else {}
+        return {
+            **self.site.pids, **self.crowds.pids, **{f"phones-{name}": pid for name, pid in phones.items()},
+            "controller": os.getpid(),
+        }  # fmt: skip
 
     def say(self, words: str) -> None:
         progress, task = self._bar
@@ -108,11 +123,14 @@ async def opened(
         site.running(settings, plan.gateways, web=web, workers=workers, hosts=hosts) as live,
         drive.crowds(plan, settings, world, folder, hosts=drive.addresses(hosts), shown=shown) as crowds,
     ):
-        part = Part(name=name, seconds=crowds.seconds, began_s=time.perf_counter())
+        part = Part(
+            name=name, seconds=crowds.seconds, began_s=time.perf_counter(), plan=plan, web=int(web), workers=workers,
+            hosts=hosts.count if hosts else 0,
+        )  # fmt: skip
         findings.parts.append(part)
-        meter = Meter(lambda: live.pids | crowds.pids)
-        part.readings = meter.readings
         stage = Stage(plan, live, crowds, part, folder, (progress, task))
+        meter = Meter(lambda: stage.pids)
+        part.readings = meter.readings
         watching = [asyncio.create_task(meter.run()), asyncio.create_task(stage.watch())]
         try:
             yield stage

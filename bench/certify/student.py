@@ -69,7 +69,7 @@ class Student:
         "number", "state", "sock", "reader", "seq", "acked", "nonce", "pos", "from_ms", "at_s", "playing",
         "told", "durable_seq", "durable_ms", "start_ms", "began_s", "heard_s", "total_ms", "short_ms", "token",
         "fence", "resumed_ms", "moved", "lost_s", "attempts", "dialled_s", "slot", "broken_ms", "closing", "resumes",
-        "halted", "durable_at_s", "taken_s", "place", "due_s", "play_seq",
+        "halted", "durable_at_s", "taken_s", "place", "due_s", "play_seq", "first_s", "earned_s", "closed",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -86,15 +86,18 @@ class Student:
         self.told: dict[int, tuple[float, int]] = {}  # by beat: when it was due, where its claim ends
         self.total_ms = self.short_ms = self.fence = 0
         self.token = ""
-        self.moved = False  # lost its socket since the last mark
+        self.moved = False  # its gateway is the one that is killed: fixed before, by the mark
         self.attempts = self.slot = self.resumes = 0
         self.place = number  # which host is dialled: the next one when that one fails
         self.broken_ms = 0  # durable media that a welcome did not cover: must stay 0
         self.closing = False
+        self.closed = 0  # 1: the answer to the closing beat came, so the total that it told is the last
         self.halted = ""  # why playback stands: durable, hold, handover, check, rest
         self.due_s = 0.0  # when a check fell due; -1.0: it was asked, and no more is known
         self.durable_at_s = 0.0  # when the newest durable beat was due
-        self.taken_s = 0.0  # when it was told that another device studies
+        self.taken_s = 0.0  # when it was told that another device studies; a new seat begins anew
+        self.first_s = 0.0  # when it dialled first
+        self.earned_s = 0.0  # when the newest beat was due whose answer counted and raised the total
 
     # First frames.
 
@@ -131,7 +134,7 @@ class Student:
         self.told.clear()
         self.attempts = 0
         self.state, self.at_s, self.playing = LIVE, now_s, not standing
-        self.halted, self.durable_at_s = standing, now_s
+        self.halted, self.durable_at_s, self.taken_s = standing, now_s, 0.0
         return self.beat("pause" if standing else "play", now_s, now_s)
 
     # Beats.
@@ -167,6 +170,8 @@ class Student:
         if found is None:
             return 0.0
         due_s, end_ms = found
+        if frame.counting and frame.total_ms > self.total_ms:
+            self.earned_s = due_s
         self.acked, self.nonce, self.total_ms, self.heard_s = frame.seq, frame.nonce, frame.total_ms, now_s
         self.short_ms = frame.short_ms
         if frame.short_ms:
@@ -200,7 +205,6 @@ class Student:
         """The socket is gone. Returns when to dial again, 0.0 for never. `dice` in [0, 1)."""
         if self.state == LIVE:
             self.lost_s = now_s
-        self.moved = True
         if self.closing or close_code in range(USER_CODE, LAST_CODE):
             # Only a press of play would come back, and nobody presses: the crowd counts it as an error.
             self.state = OVER

@@ -2,7 +2,9 @@
 
 A student plays one run of media from its start. So what is stored must be exactly one run without a hole and without
 a second time: from the start to where the last ack says that the claims were granted, and never longer than the clock
-ran between the welcome and that ack.
+ran between the welcome and that ack. Who was answered on the closing beat knows the last total: there the record must
+be that total to the millisecond, neither less nor more. And what was claimed must have been granted, but for what the
+rules themselves drop (`short_ms`): a house that grants nothing loses nothing, and is not true either.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     resumes: int
     state: int
     elapsed_ms: int
-    dialled_us: int = 0  # of the machine's clock: the newest dial
+    closed: int = 0  # 1: the closing beat was answered, so `total_ms` is the last word
+    dialled_us: int = 0  # of the machine's clock: the first dial; 0: it never did
     taken_us: int = 0  # when it was told that another device studies; 0: never
 
 
@@ -41,7 +44,7 @@ class Truth(msgspec.Struct, kw_only=True):
     learners: int = 0
     credited_ms: int = 0
     lost_ms: int = 0  # acknowledged as durable or counted, and not stored
-    twice_ms: int = 0  # stored more than once, or beyond what was claimed
+    twice_ms: int = 0  # stored more than once, beyond what was claimed, or more than the last answer said
     above_ms: int = 0  # stored beyond the clock
     rollup_ms: int = 0  # rollups that differ from the ledger
     short_ms: int = 0  # claimed, and not granted because no time had passed for it: never acknowledged
@@ -91,7 +94,9 @@ def compare(told: list[Told], stored: dict[int, list[tuple[int, int]]], sums: di
         claimed_ms = one.pos - one.start_ms
         promised_ms = max(one.total_ms, one.durable_ms - one.start_ms)
         lost_ms = max(0, promised_ms - union_ms, one.broken_ms)
-        twice_ms = (sum_ms - union_ms) + max(0, one.start_ms - from_ms) + max(0, to_ms - one.pos)
+        unclaimed_ms = max(0, one.start_ms - from_ms) + max(0, to_ms - one.pos)
+        untold_ms = max(0, union_ms - one.total_ms) if one.closed else 0
+        twice_ms = (sum_ms - union_ms) + max(unclaimed_ms, untold_ms)
         above_ms = max(0, sum_ms - one.elapsed_ms)
         rollup_ms = abs(sums.get(one.learner, 0) - sum_ms)
         found.learners += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bench.certify.camera import FIELDS, Asked
-from bench.certify.checks import check_rows, due_rows, gateways_for, idle_rows, read, seen
+from bench.certify.checks import LAST_S, beat_rows, check_rows, due_rows, gateways_for, idle_rows, read, seen
 from bench.certify.plan import SCENARIOS, Plan
+from bench.certify.tally import Tick
 from tests.bench.certify.test_judging import missed
 
 
@@ -15,10 +16,12 @@ def asked(learner: int, decided_s: float, outcome: str = "passed", **given) -> A
 
 
 def test_answered_is_who_got_a_word_of_somebody_who_looked_in_time() -> None:
-    found = seen([
+    told = [
         asked(1, 102.0), asked(2, 174.9, "unclear"), asked(3, 176.0), asked(4, 0.0, ""), asked(5, 160.0, "missed"),
         asked(6, 111.0, "our_fault"), asked(7, 103.0, "mismatch", status=0), asked(8, 102.0, status=410),
-    ])  # fmt: skip
+    ]  # fmt: skip
+    assert seen(told).unanswered == 5, "within the window: the word of the second came 14.9 s after it"
+    found = seen(told, LAST_S)
     assert (found.count, found.unanswered, found.refused) == (8, 4, 1)
     assert found.outcomes == {"passed": 3, "unclear": 1, "open": 1, "missed": 1, "our_fault": 1, "mismatch": 1}
     assert found.answered.count == 4 and found.shown.max_us == 73_900_000
@@ -43,6 +46,17 @@ def test_one_at_a_time_counts_from_falling_due_and_movements_from_the_last_pictu
         "certify_s15_idle_p95_s"
     ]
     assert missed(idle_rows(quick, 100)) == ["certify_checks_unanswered"]
+
+
+def test_the_beats_of_a_hold_are_judged_apart_from_those_of_the_ramp() -> None:
+    ramp, hold = Tick(), Tick()
+    for _beat in range(1_000):
+        ramp.latency.add(2_000)
+    for tick, us in ((hold, 150_000), (ramp, 2_000)):
+        for _beat in range(8):
+            tick.latency.add(us)
+    rows = [*beat_rows("S11", ramp, "上线 ramp"), *beat_rows("S11", hold, "保持 hold")]
+    assert [row.measure for row in rows if row.met is False] == ["保持 hold: 心跳 p99"]
 
 
 def test_checks_are_read_as_they_were_told(tmp_path) -> None:

@@ -23,6 +23,9 @@ def test_old_devices_must_all_be_told_and_soon() -> None:
     assert missed(takeover_rows(late, new, Tick(), 100)) == ["certify_s8_told_p99_ms"]
     never = soon | {7: told(7)}
     assert missed(takeover_rows(never, new, Tick(), 100)) == ["certify_s8_untold"]
+    before = soon | {7: told(7, taken_us=4_000_000)}
+    rows = takeover_rows(before, new, Tick(), 100)
+    assert missed(rows) == ["certify_s8_untold"], "a word that came before the dial was about another device"
 
 
 def test_the_bound_of_a_journal_is_the_products_own_where_a_school_can_fill_it() -> None:

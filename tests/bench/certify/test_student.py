@@ -82,6 +82,26 @@ def test_durable_media_that_a_welcome_does_not_cover_is_seen() -> None:
     assert one.broken_ms == 1_000
 
 
+def test_an_answer_earns_when_it_counts_and_raises_the_total() -> None:
+    one = playing()
+    one.acked_by(ack(1, 0, 0), 100.1)
+    assert one.earned_s == 0.0, "the answer to play"
+    one.beat("beat", 110.0, 110.0)
+    one.acked_by(ack(2, 1, 10_000), 110.1)
+    one.beat("beat", 120.0, 120.0)
+    one.acked_by(ack(3, 2, 10_000), 120.1)
+    assert one.earned_s == 110.0, "online and answered is not enough"
+
+
+def test_who_was_given_a_new_seat_is_taken_over_no_more() -> None:
+    one = playing()
+    one.taken_s = 105.0
+    one.cut(1_006, 106.0, 0.0)
+    one.resume(107.0)
+    one.welcome(welcome([]), 107.5)
+    assert one.taken_s == 0.0
+
+
 def test_what_a_close_code_means() -> None:
     cut, busy, elsewhere = playing(), playing(), playing()
     assert cut.cut(1_006, 101.0, 0.0) > 101.0 and busy.cut(4_002, 101.0, 0.0) > 101.0

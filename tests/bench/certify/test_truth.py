@@ -36,6 +36,16 @@ def test_a_record_that_is_wrong(spans, rollup_ms, field, ms) -> None:
     assert getattr(found, field) == ms and not found.holds and "learner=5" in found.wrong[0]
 
 
+def test_the_last_answer_is_the_total_to_the_millisecond() -> None:
+    """A house that stored a second more than it had told was true: within what was claimed, and within the clock."""
+    more = msgspec.structs.replace(TOLD, pos=31_000, elapsed_ms=31_000)
+    spans, sums = {5: [(0, 30_990)]}, {5: 30_990}
+    assert compare([more], spans, sums).holds, "the answer to the closing beat is not known"
+    found = compare([msgspec.structs.replace(more, closed=1)], spans, sums)
+    assert found.twice_ms == 1_000 and not found.holds
+    assert compare([msgspec.structs.replace(TOLD, closed=1)], {5: RIGHT}, {5: 29_990}).holds
+
+
 def test_durable_media_that_a_welcome_forgot_is_lost() -> None:
     assert compare([msgspec.structs.replace(TOLD, broken_ms=40)], {5: RIGHT}, {5: 29_990}).lost_ms == 40
 
