@@ -76,7 +76,8 @@ class Person:
         text = await self.page("/consent")
         version = re.search(r'name="notice_version" value="([^"]+)"', text)
         assert version, text[:2_000]
-        status, text = await self.post("/consent", choice=choice, notice_version=version.group(1), next="")
+        form = {"choice": choice, "notice_version": version.group(1), "next": "", "age": "adult"}
+        status, text = await self.post("/consent", **form)
         assert status == 200, (status, text[:400])
 
     async def ticket(self, lesson_id: int, page_id: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ async def sign_in(page: Page, stack: Stack, login: str, password: str = PASSWORD
 
 async def consent(page: Page, stack: Stack, choice: str = "given") -> None:
     await page.goto(f"{stack.url}/consent")
+    if choice == "given" and await page.js("!!document.querySelector('input[name=age]')"):
+        await page.click("input[name=age][value=adult]")
     await page.click(f"button[value={choice}]")
     await page.until("location.pathname !== '/consent'")
 

@@ -130,7 +130,7 @@ async def office(db, world: World, tmp_path: Path) -> Office:
     keys, now = SqlFaceKeys(db, vault()), [NOW_MS]
     blobs = FileEvidence(tmp_path / "evidence", keys)
     made = Office(
-        world, Enrolling(db, blobs, lambda: now[0]), SqlEnrolments(db, keys, vault(), lambda: now[0]),
+        world, Enrolling(db, blobs, vault(), lambda: now[0]), SqlEnrolments(db, keys, vault(), lambda: now[0]),
         SqlFaces(db, keys, blobs), blobs, now,
     )  # fmt: skip
     await made.agree(world.learner)

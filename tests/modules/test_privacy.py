@@ -27,7 +27,7 @@ TIMES = Times(keep_ms=3_600_000, case_ms=730 * DAY_MS, trace_ms=180 * DAY_MS)
 
 async def choose(world: World, inbox, choice: str) -> None:
     await privacy.choose(
-        world.db, inbox, institution_id=world.institution, learner_id=world.learner, choice=choice,
+        world.db, vault(), inbox, institution_id=world.institution, learner_id=world.learner, choice=choice,
         notice=NOTICE, now_ms=NOW_MS,
     )  # fmt: skip
 

@@ -203,8 +203,8 @@ async def test_a_child_who_says_no_ends_the_statement_that_waits(world: World, i
     await state(world)
     code = await send(world, MemoryMessages())
     await privacy.choose(
-        world.db, inbox, institution_id=world.institution, learner_id=world.learner, choice="refused", notice=NOTICE,
-        now_ms=NOW_MS,
+        world.db, vault(), inbox, institution_id=world.institution, learner_id=world.learner, choice="refused",
+        notice=NOTICE, now_ms=NOW_MS,
     )  # fmt: skip
     with pytest.raises(Refused, match="no_statement"):
         await enter(world, inbox, code)
@@ -266,15 +266,17 @@ async def test_filling_in_the_form_again_floods_no_phone_and_gives_no_more_guess
 
 async def test_who_turned_out_to_be_a_child_never_agreed(world: World, inbox) -> None:
     own = {"institution_id": world.institution, "learner_id": world.learner, "now_ms": NOW_MS}
-    await privacy.choose(world.db, inbox, choice="given", notice=NOTICE, **own)
-    await privacy.choose(world.db, inbox, choice="given", notice=PROVINCE, purpose=privacy.PROVINCE, **own)
-    await guardians.end_own_choices(world.db, inbox, account_id=world.reviewer, **own)
+    for notice, purpose in ((NOTICE, privacy.PURPOSE), (PROVINCE, privacy.PROVINCE)):
+        await privacy.choose(world.db, vault(), inbox, choice="given", notice=notice, purpose=purpose, **own)
+    async with world.db.write() as conn:
+        await guardians.end_own_choices(conn, account_id=world.reviewer, **own)
     assert await choices(world) == {
         "face_check": ("withdrawn", NOTICE.sha256, None), "province": ("withdrawn", PROVINCE.sha256, None)
     }  # fmt: skip
     await state(world)
     await enter(world, inbox, await send(world, MemoryMessages()))
-    await guardians.end_own_choices(world.db, inbox, account_id=world.reviewer, **own)
+    async with world.db.write() as conn:
+        await guardians.end_own_choices(conn, account_id=world.reviewer, **own)
     assert await choice(world) == "given", "what a guardian agreed to stands"
 
 
@@ -283,7 +285,7 @@ async def test_who_turned_fourteen_agrees_alone_to_the_same_text(world: World, i
     await enter(world, inbox, await send(world, MemoryMessages()))
     for _twice in range(2):
         await privacy.choose(
-            world.db, inbox, institution_id=world.institution, learner_id=world.learner, choice="given",
+            world.db, vault(), inbox, institution_id=world.institution, learner_id=world.learner, choice="given",
             notice=NOTICE, now_ms=NOW_MS + 1,
         )  # fmt: skip
     assert (await choices(world))["face_check"] == ("given", NOTICE.sha256, None)

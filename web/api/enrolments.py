@@ -26,7 +26,7 @@ async def of_learner(request: web.Request) -> web.StreamResponse:
 async def _submit(request: web.Request, learner_id: int) -> web.StreamResponse:
     person, deps = context.signed(request), context.deps(request)
     source, photo = await _read(request)
-    number = await Enrolling(deps.db, deps.evidence).submit(
+    number = await Enrolling(deps.db, deps.evidence, deps.vault).submit(
         institution_id=person.institution_id, learner_id=learner_id, photo=photo, source=source,
         by=person.account_id, address=context.address(request),
     )  # fmt: skip

@@ -37,6 +37,8 @@ ACTIONS = {
     "console:minor_access:approved": words._n("批准查看未成年人照片和电话"),
     "console:minor_access:refused": words._n("不批准查看未成年人照片和电话"),
     "console:minor:read": words._n("打开未成年人的页面"),
+    "console:minor:listed": words._n("打开列有未成年人的列表"),
+    "web:age:stated": words._n("学员填写年龄"),
     "console:guardian_phone:opened": words._n("查看监护人手机号"),
     "system:erasure:certified": words._n("人脸信息已删除，出具证明"),
     "console:duty:named": words._n("登记留存职责"),

@@ -16,7 +16,7 @@ from proctor.modules.reviews.service import Decision, DecisionResult, Reviews, r
 from proctor.modules.study import queries as study
 from web import context
 from web.console import words
-from web.console.minors import Look, may_look, write_down
+from web.console.minors import Look, may_look, write_down, write_down_list
 from web.console.timeline import timeline_rows
 from web.errors import words as refused_words
 from web.learner.strip import strip_svg
@@ -110,6 +110,7 @@ async def cases_page(request: web.Request) -> web.StreamResponse:
     async with deps.db.read() as conn:
         rows, more = await queries.queue(conn, person.institution_id, closed=closed, kind=kind, page=page)
         counts = await queries.open_counts(conn, person.institution_id)
+    await write_down_list(request, "cases", [row.learner_id for row in rows])
     _ = translator(request)
     query = f"&kind={kind}" if kind else "&closed=1" if closed else ""
     view = QueuePage(

@@ -13,15 +13,12 @@ from proctor.modules.audit.service import append_audit
 from proctor.modules.identity import queries
 from proctor.modules.identity.numbers import IdNumber, age_on, normal_number, read_number
 from proctor.modules.identity.service import Enrolling
-from proctor.modules.privacy import guardians
 from proctor.modules.privacy import service as privacy
-from proctor.modules.privacy.ages import Band
 from web import context
 from web.console import identity_words as words
-from web.console.minors import Look, may_look, write_down
+from web.console.minors import Look, may_look, write_down, write_down_list
 from web.console.words import age
 from web.errors import words as refused_words
-from web.learner.consent import band
 from web.render import at, render, translator
 from web.security import read_form
 
@@ -31,7 +28,7 @@ FIND_CHARS_MAX = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentsPage:
-    """`show`: waiting, unusable, decided, alike or learners."""
+    """`show`: waiting, unusable, decided, alike, learners, or ageless."""
 
     show: str
     rows: list[dict]
@@ -80,6 +77,7 @@ async def enrolments_page(request: web.Request) -> web.StreamResponse:
     async with deps.db.read() as conn:
         counts = await queries.counts(conn, person.institution_id)
         rows, more = await _rows(request, conn, show, find, page)
+    await write_down_list(request, show, [row["learner_id"] for row in rows])
     view = EnrolmentsPage(
         show=show, rows=rows, more=more, page=page, find=find, counts=counts,
         shows={key: _(text) for key, text in words.SHOWS.items()},
@@ -97,10 +95,12 @@ async def _rows(request: web.Request, conn, show: str, find: str, page: int) -> 
     if show == "alike":
         flags = await queries.alike_of(conn, person.institution_id)
         return [_alike(request, flag, None) for flag in flags], False
-    if show == "learners":
+    if show in ("learners", "ageless"):
         index = _index(request, find)
         login = "" if index else find.lower()
-        found, more = await queries.learners(conn, person.institution_id, login=login, index=index, page=page)
+        found, more = await queries.learners(
+            conn, person.institution_id, login=login, index=index, unknown_age=show == "ageless", page=page
+        )
         return [_learner_row(request, row) for row in found], more
     queued, more = await queries.queue(conn, person.institution_id, show=show, page=page)
     return [_queue_row(request, row) for row in queued], more
@@ -176,6 +176,7 @@ async def _view(request: web.Request, learner_id: int, **extra) -> LearnerPage:
         consent = await privacy.newest_choice(conn, learner_id)
         look = await may_look(request, conn, learner_id)
     await write_down(request, look, "learner", learner_id)
+    await write_down_list(request, "alike", [flag.other_id for flag in alike])
     done = request.query.get("done", "")
     if done in DONE and "notice" not in extra:
         extra["notice"] = {"kind": "notice-done", "words": _(DONE[done])}
@@ -252,7 +253,7 @@ async def decide(request: web.Request) -> web.StreamResponse:
     reason, learner_id = str(form.get("reason", "")), _int(form.get("learner"))
     action = str(form.get("action", ""))
     try:
-        await Enrolling(deps.db, deps.evidence).decide(
+        await Enrolling(deps.db, deps.evidence, deps.vault).decide(
             institution_id=person.institution_id, number=context.path_id(request, "id"), action=action, reason=reason,
             by=person.account_id, address=context.address(request),
         )  # fmt: skip
@@ -267,7 +268,7 @@ async def settle(request: web.Request) -> web.StreamResponse:
     form = await read_form(request)
     reason, learner_id = str(form.get("reason", "")), _int(form.get("learner"))
     try:
-        await Enrolling(deps.db, deps.evidence).settle_duplicate(
+        await Enrolling(deps.db, deps.evidence, deps.vault).settle_duplicate(
             institution_id=person.institution_id, flag_id=context.path_id(request, "id"),
             word=str(form.get("word", "")), reason=reason, by=person.account_id, address=context.address(request),
         )  # fmt: skip
@@ -282,20 +283,12 @@ async def change(request: web.Request) -> web.StreamResponse:
     form = await read_form(request)
     try:
         await contact.change(
-            deps.db, deps.vault, institution_id=person.institution_id, learner_id=learner_id,
+            deps.db, deps.vault, deps.inbox, institution_id=person.institution_id, learner_id=learner_id,
             number=str(form.get("number", "")), phone=str(form.get("phone", "")), by=person.account_id,
             now_ms=context.now_ms(), address=context.address(request),
         )  # fmt: skip
     except Refused as refused:
         return await _again(request, learner_id, refused, "", where="contact")
-    async with deps.db.read() as conn:
-        child = await band(request, conn, learner_id) is Band.CHILD
-    if child:
-        # Nobody knew the age when the learner agreed: for a child only the guardian can.
-        await guardians.end_own_choices(
-            deps.db, deps.inbox, institution_id=person.institution_id, learner_id=learner_id,
-            account_id=person.account_id, now_ms=context.now_ms(), address=context.address(request),
-        )  # fmt: skip
     raise web.HTTPSeeOther(f"/console/learners/{learner_id}?done=changed")
 
 
@@ -323,7 +316,9 @@ async def _again(
     if refused.code in ("no_enrolment", "no_flag", "no_learner"):
         raise refused
     sentence = refused_words(request, refused)
-    on_field = refused.code in ("reason_short", "reason_long", "id_number_wrong", "phone_wrong", "number_taken")
+    on_field = refused.code in (
+        "reason_short", "reason_long", "id_number_wrong", "phone_wrong", "number_taken", "minor_older"
+    )  # fmt: skip
     view = await _view(
         request, learner_id, kept_reason=reason, error_field=where if on_field else "", error_words=sentence,
         notice=None if on_field else {"kind": "notice-conflict", "words": sentence},

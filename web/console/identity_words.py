@@ -23,6 +23,7 @@ SHOWS = {
     "unusable": _n("照片无法使用"),
     "decided": _n("已处理"),
     "learners": _n("全部学员"),
+    "ageless": _n("年龄未知"),
 }
 
 SOURCES = {"id_photo": _n("证件照"), "capture": _n("学员拍摄"), "first_capture": _n("首次核验时拍摄")}

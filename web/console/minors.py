@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,8 +12,9 @@ from proctor.modules.accounts.rules import masked_name, masked_phone
 from proctor.modules.audit.service import append_audit
 from proctor.modules.privacy import access, guardians
 from proctor.modules.privacy.ages import is_young
+from proctor.modules.privacy.bands import band_of_learner, bands_of
 from web import context
-from web.learner.consent import RELATIONS, band
+from web.learner.consent import RELATIONS
 from web.render import at, render, translator
 from web.security import read_form, safe_next
 
@@ -92,6 +94,8 @@ async def _page(request: web.Request, guardian_id: int = 0, phone: str = "") -> 
     async with deps.db.read() as conn:
         statements = await guardians.statements_of(conn, person.institution_id)
         requests = await access.requests_of(conn, person.institution_id)
+    shown = [one.learner_id for one in statements] + [one.learner_id for one in requests]
+    await write_down_list(request, "minors", shown)
     view = MinorsPage(
         statements=[_statement(request, one, phone if one.id == guardian_id else "") for one in statements],
         requests=[_request(request, one) for one in requests],
@@ -170,7 +174,8 @@ async def decide_access(request: web.Request) -> web.StreamResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`open`: this member of staff may see this learner's pictures and phone now; `waiting`: has asked for it."""
+    """`open`: this member of staff may see this learner's pictures and phone now, and decide by them; `waiting`: has
+    asked for it."""
 
     open: bool
     waiting: bool = False
@@ -180,7 +185,7 @@ class Look:
 async def may_look(request: web.Request, conn, learner_id: int) -> Look:
     """Pictures and phone of somebody under 18 need another person's approval."""
     person, now_ms = context.signed(request), context.now_ms()
-    if not is_young(await band(request, conn, learner_id)):
+    if not is_young(await band_of_learner(conn, context.deps(request).vault, learner_id, now_ms)):
         return Look(open=True)
     if await access.allowed(conn, learner_id=learner_id, account_id=person.account_id, now_ms=now_ms):
         return Look(open=True, young=True)
@@ -197,5 +202,23 @@ async def write_down(request: web.Request, look: Look, what: str, learner_id: in
         await append_audit(
             conn, at_ms=context.now_ms(), institution_id=person.institution_id, account_id=person.account_id,
             action="console:minor:read", object=f"account:{learner_id}", detail={"page": what},
+            address=context.address(request),
+        )  # fmt: skip
+
+
+async def write_down_list(request: web.Request, what: str, learner_ids: Iterable[int]) -> None:
+    """A list shows people masked; those on it who are under 18 are named in one row."""
+    person, deps, now_ms, ids = context.signed(request), context.deps(request), context.now_ms(), set(learner_ids)
+    if not ids:
+        return
+    async with deps.db.read() as conn:
+        bands = await bands_of(conn, deps.vault, ids, now_ms)
+    young = sorted(one for one, band in bands.items() if is_young(band))
+    if not young:
+        return
+    async with deps.db.write() as conn:
+        await append_audit(
+            conn, at_ms=now_ms, institution_id=person.institution_id, account_id=person.account_id,
+            action="console:minor:listed", object=f"list:{what}", detail={"learners": young},
             address=context.address(request),
         )  # fmt: skip

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
 
 from aiohttp import web
 from markupsafe import Markup
 from multidict import MultiDictProxy
 
 from proctor.errors import Refused
-from proctor.modules.accounts import queries as accounts
 from proctor.modules.accounts.rules import masked_name, masked_phone
 from proctor.modules.privacy import erasing, guardians
 from proctor.modules.privacy import service as privacy
-from proctor.modules.privacy.ages import Band, band_of
+from proctor.modules.privacy.ages import Band
+from proctor.modules.privacy.bands import band_of_learner
 from web import context
 from web.render import HERE, at, render, translator
 from web.security import read_form, safe_next
@@ -25,6 +24,7 @@ from web.security import read_form, safe_next
 VERSIONS = {privacy.PURPOSE: "2026-11-2", privacy.PROVINCE: "2026-11-2"}
 NOTICE_VERSION = VERSIONS[privacy.PURPOSE]
 CHOICES = ("given", "refused", "withdrawn")
+AGE_VERSION = "2026-11-1"  # of the question about the age
 
 
 def _n(text: str) -> str:
@@ -32,6 +32,7 @@ def _n(text: str) -> str:
     return text
 
 
+AGES = {Band.CHILD: _n("未满 14 周岁"), Band.MINOR: _n("14 至 17 周岁"), Band.ADULT: _n("已满 18 周岁")}
 RELATIONS = {"father": _n("父亲"), "mother": _n("母亲"), "other": _n("其他监护人")}
 CODE_TEXT = _n("【真学】孩子的人脸核验需要您同意。验证码 %(code)s，10 分钟内有效。不同意请忽略。")
 
@@ -68,13 +69,16 @@ class ErasureView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPage:
     """`asking`: nobody chose yet, or the text changed since. `child`: under 14, so a guardian decides; `grown`: a
-    guardian decided, and the learner is old enough by now. `handler`, `contact`: who processes, and whom to ask."""
+    guardian decided, and the learner is old enough by now. `ageless`: nothing tells the age, so whoever agrees states
+    it. `handler`, `contact`: who processes, and whom to ask."""
 
     face: ChoiceView
     province: ChoiceView
     asking: bool
     child: bool
     grown: bool
+    ageless: bool
+    ages: list[tuple[str, str]]
     handler: str
     contact: str
     guardian: GuardianView | None
@@ -122,7 +126,7 @@ async def _grown(request: web.Request, conn, newest: privacy.Consent | None) -> 
     """Whether a guardian agreed for this learner, who is no child any more."""
     if newest is None or newest.choice != "given" or newest.guardian_id is None:
         return False
-    return await band(request, conn, context.signed(request).account_id) is not Band.CHILD
+    return await _band(request, conn) is not Band.CHILD
 
 
 async def page(request: web.Request) -> web.StreamResponse:
@@ -132,13 +136,14 @@ async def page(request: web.Request) -> web.StreamResponse:
         face = await privacy.newest(conn, person.account_id)
         province = await privacy.newest(conn, person.account_id, privacy.PROVINCE)
         asking, grown = await must_ask(request, conn), await _grown(request, conn, face)
-        age = await band(request, conn, person.account_id)
+        age = await _band(request, conn)
         statement = await guardians.newest(conn, person.account_id)
         gone = await erasing.erasures_of(conn, institution_id=person.institution_id, learner_id=person.account_id)
     lang, waits = context.lang(request), statement is not None and statement.state == "asked"
     view = ConsentPage(
         face=_view(face, person.zone), province=_view(province, person.zone), asking=asking,
-        child=age is Band.CHILD, grown=grown, handler=person.institution,
+        child=age is Band.CHILD, grown=grown, ageless=age is Band.UNKNOWN,
+        ages=[(str(key), _(word)) for key, word in AGES.items()], handler=person.institution,
         contact=deps.settings.privacy_contact, guardian=_guardian(request, statement) if waits else None,
         erasures=[
             ErasureView(id=one.id, at=at(one.done_ms or one.asked_ms, person.zone), done=one.done_ms is not None)
@@ -169,19 +174,17 @@ def _guardian(request: web.Request, row) -> GuardianView:
     )  # fmt: skip
 
 
-async def band(request: web.Request, conn, learner_id: int) -> Band:
-    """How old a learner is today, by the identity number and in the institution's time zone. Whoever calls has made
-    sure whose learner it is."""
-    sealed = (await accounts.profile(conn, learner_id)).id_number_sealed
-    number = context.deps(request).vault.open(sealed, field="account.id_number") if sealed else ""
-    zone = ZoneInfo(context.signed(request).zone)
-    return band_of(number, datetime.fromtimestamp(context.now_ms() / 1_000, UTC).astimezone(zone).date())
+async def _band(request: web.Request, conn) -> Band:
+    """How old the learner who asks is today."""
+    learner_id = context.signed(request).account_id
+    return await band_of_learner(conn, context.deps(request).vault, learner_id, context.now_ms())
 
 
 async def choose(request: web.Request) -> web.StreamResponse:
     """POST /consent — given, refused or withdrawn, for one purpose; the newest one holds.
 
-    With `asked=province` the first page's tick box is chosen with it: not ticked is a refusal.
+    With `asked=province` the first page's tick box is chosen with it: not ticked is a refusal. Whoever agrees and has
+    no identity number registered says how old they are (`age`); refusing needs no age.
     """
     form = await read_form(request)
     choice, purpose = str(form.get("choice", "")), str(form.get("purpose", privacy.PURPOSE))
@@ -192,10 +195,12 @@ async def choose(request: web.Request) -> web.StreamResponse:
         choices.append((privacy.PROVINCE, "given" if form.get(privacy.PROVINCE) == "given" else "refused"))
     _check_versions(form, choices)
     if any(said == "given" for _what, said in choices):
-        # For a child the guardian agrees to either, and nobody else.
         async with context.deps(request).db.read() as conn:
-            if await band(request, conn, context.signed(request).account_id) is Band.CHILD:
-                raise Refused("guardian_first")
+            age = await _band(request, conn)
+        if age is Band.UNKNOWN and await _state_age(request, str(form.get("age", ""))) is Band.CHILD:
+            # The same page now asks for the guardian, who agrees to either purpose, and nobody else.
+            back = quote(safe_next(str(form.get("next", ""))))
+            raise web.HTTPSeeOther(f"/consent?next={back}#guardian")
     for what, said in choices:
         await _choose(request, what, said)
     raise web.HTTPSeeOther(safe_next(str(form.get("next", ""))) or "/learn")
@@ -208,11 +213,25 @@ def _check_versions(form: MultiDictProxy, choices: list[tuple[str, str]]) -> Non
         raise Refused("stale")
 
 
+async def _state_age(request: web.Request, said: str) -> Band:
+    """Keep what the learner says. Raises Refused: age_first."""
+    if said not in [str(key) for key in AGES]:
+        raise Refused("age_first")
+    person, deps, _, age = context.signed(request), context.deps(request), translator(request), Band(said)
+    body = f"<p>{_('您的年龄')}: {_(AGES[age])}</p>"
+    await guardians.state_age(
+        deps.db, deps.vault, deps.inbox, institution_id=person.institution_id, learner_id=person.account_id, age=age,
+        notice=privacy.Notice(version=AGE_VERSION, lang=context.lang(request), body=body), now_ms=context.now_ms(),
+        address=context.address(request),
+    )  # fmt: skip
+    return age
+
+
 async def _choose(request: web.Request, purpose: str, choice: str) -> None:
     person, deps = context.signed(request), context.deps(request)
     await privacy.choose(
-        deps.db, deps.inbox, institution_id=person.institution_id, learner_id=person.account_id, purpose=purpose,
-        choice=choice, notice=notice_of(context.lang(request), purpose), now_ms=context.now_ms(),
+        deps.db, deps.vault, deps.inbox, institution_id=person.institution_id, learner_id=person.account_id,
+        purpose=purpose, choice=choice, notice=notice_of(context.lang(request), purpose), now_ms=context.now_ms(),
         address=context.address(request),
     )  # fmt: skip
 
@@ -238,7 +257,7 @@ async def state_guardian(request: web.Request) -> web.StreamResponse:
     passes_on = form.get(privacy.PROVINCE) == "given"
     _check_versions(form, [(privacy.PURPOSE, "given"), (privacy.PROVINCE, "given" if passes_on else "refused")])
     async with deps.db.read() as conn:
-        if await band(request, conn, person.account_id) is not Band.CHILD:
+        if await _band(request, conn) is not Band.CHILD:
             raise Refused("not_found")
     statement = guardians.Statement(
         name=str(form.get("name", "")), phone=str(form.get("phone", "")), relation=str(form.get("relation", "")),

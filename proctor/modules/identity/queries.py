@@ -9,6 +9,7 @@ from proctor.modules.accounts.tables import accounts
 from proctor.modules.identity.rules import OPEN, Quality, State
 from proctor.modules.identity.tables import duplicate_flags
 from proctor.modules.identity.tables import enrolment_history as history
+from proctor.modules.privacy.bands import ageless
 from proctor.modules.privacy.tables import enrolments
 
 PAGE_ROWS = 50
@@ -122,15 +123,18 @@ async def queue(conn, institution_id: int, *, show: str, page: int = 0) -> tuple
 
 
 async def counts(conn, institution_id: int) -> dict[str, int]:
-    """For the filters: waiting, unusable, alike (open flags)."""
+    """For the filters: waiting, unusable, alike (open flags), ageless (learners of unknown age)."""
     states = select(history.c.state, func.count()).where(history.c.institution_id == institution_id)
     found = {state: count for state, count in (await conn.execute(states.group_by(history.c.state))).all()}
     flags = select(func.count()).select_from(duplicate_flags)
     flags = flags.where(duplicate_flags.c.institution_id == institution_id, duplicate_flags.c.state == "open")
+    people = select(func.count()).select_from(accounts)
+    people = people.where(accounts.c.institution_id == institution_id, accounts.c.role == "learner", ageless())
     return {
         "waiting": sum(found.get(state, 0) for state in SHOWN["waiting"]),
         "unusable": found.get(str(State.UNUSABLE), 0),
         "alike": (await conn.execute(flags)).scalar_one(),
+        "ageless": (await conn.execute(people)).scalar_one(),
     }
 
 
@@ -196,11 +200,14 @@ def _learners(institution_id: int):
 
 
 async def learners(
-    conn, institution_id: int, *, login: str = "", index: bytes | None = None, page: int = 0
-) -> tuple[list[LearnerRow], bool]:
+    conn, institution_id: int, *, login: str = "", index: bytes | None = None, unknown_age: bool = False,
+    page: int = 0,
+) -> tuple[list[LearnerRow], bool]:  # fmt: skip
     """One page of learners by login; `login` narrows to those that begin so, `index` to a phone or identity number
-    (nothing else of a person can be searched: it is sealed)."""
+    (nothing else of a person can be searched: it is sealed), `unknown_age` to those whose age nothing tells."""
     statement = _learners(institution_id)
+    if unknown_age:
+        statement = statement.where(ageless())
     if index is not None:
         statement = statement.where(or_(accounts.c.phone_index == index, accounts.c.id_number_index == index))
     elif login:

@@ -15,9 +15,12 @@ from proctor.modules.audit.service import append_audit
 from proctor.modules.identity import approving
 from proctor.modules.identity.rules import REASON_CHARS_MAX, REASON_CHARS_MIN
 from proctor.modules.identity.tables import duplicate_flags, enrolment_history
+from proctor.modules.privacy import access
 from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.ages import is_young
+from proctor.modules.privacy.bands import band_of_learner
 from proctor.modules.study.ledger import lock_seat
-from proctor.ports import Database, Evidence
+from proctor.ports import Database, Evidence, Vault
 
 PHOTO_BYTES_MAX = 2_000_000
 PHOTO_KEEP_MS = 3 * 365 * 86_400_000  # it goes with its consent or its account, at the latest then
@@ -29,8 +32,10 @@ DUPLICATE_WORDS = ("same", "different")
 class Enrolling:
     """Use cases of learners and of staff of one institution at a time."""
 
-    def __init__(self, db: Database, evidence: Evidence, now_ms: Callable[[], int] | None = None) -> None:
-        self._db, self._evidence = db, evidence
+    def __init__(
+        self, db: Database, evidence: Evidence, vault: Vault, now_ms: Callable[[], int] | None = None
+    ) -> None:
+        self._db, self._evidence, self._vault = db, evidence, vault
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
 
     async def submit(
@@ -81,7 +86,7 @@ class Enrolling:
         self, *, institution_id: int, number: int, action: str, reason: str, by: int, address: str = ""
     ) -> None:
         """`action`: approve or reject; a rejection says why. Raises Refused: no_enrolment, reason_short, reason_long,
-        enrolment_moved, no_consent."""
+        enrolment_moved, no_consent, minor_access (whoever approves a photo has seen it, and may see a minor's)."""
         words = _words(reason, needed=action == "reject")
         if action not in ("approve", "reject"):
             raise Refused("field_wrong")
@@ -93,6 +98,7 @@ class Enrolling:
             detail: dict[str, object] = {"learner": row.learner_id, "source": row.source}
             if action == "approve":
                 await _consented(conn, row.learner_id)
+                await self._may_look(conn, row.learner_id, by, now_ms)
                 await approving.approve(conn, row, by=by, reason=words, now_ms=now_ms)
             else:
                 detail["was_in_use"] = await approving.reject(conn, row, by=by, reason=words, now_ms=now_ms)
@@ -100,6 +106,11 @@ class Enrolling:
                 conn, at_ms=now_ms, institution_id=institution_id, account_id=by, address=address,
                 action=f"console:enrolment:{action}", object=f"enrolment:{number}", detail=detail,
             )  # fmt: skip
+
+    async def _may_look(self, conn, learner_id: int, by: int, now_ms: int) -> None:
+        young = is_young(await band_of_learner(conn, self._vault, learner_id, now_ms))
+        if young and not await access.allowed(conn, learner_id=learner_id, account_id=by, now_ms=now_ms):
+            raise Refused("minor_access")
 
     async def settle_duplicate(
         self, *, institution_id: int, flag_id: int, word: str, reason: str, by: int, address: str = ""

@@ -18,7 +18,7 @@ class Band(StrEnum):
     CHILD = "child"  # under 14: a guardian decides about the face
     MINOR = "minor"  # 14 to 17: decides alone; whoever of the staff looks needs another's yes
     ADULT = "adult"
-    UNKNOWN = "unknown"  # no number, or none that tells a birth date: treated as an adult, and counted apart
+    UNKNOWN = "unknown"  # nothing tells: an adult for staff, counted apart, and asked before agreeing to anything
 
 
 def band_of(id_number: str, today: date) -> Band:
@@ -35,3 +35,8 @@ def band_of(id_number: str, today: date) -> Band:
 def is_young(band: Band) -> bool:
     """Whether staff need an approval before they see a picture."""
     return band in (Band.CHILD, Band.MINOR)
+
+
+def takes_protection(before: Band, after: Band) -> bool:
+    """Whether a correction ends what the law gives the young: one person alone must not."""
+    return is_young(before) and after is not before and after is not Band.CHILD

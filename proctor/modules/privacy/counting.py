@@ -142,7 +142,7 @@ async def choices_of(conn, institution_id: int) -> Choices:
     newest = (
         select(func.max(consents.c.id).label("id"))
         .join(accounts, accounts.c.id == consents.c.learner_id)
-        .where(*mine)
+        .where(*mine, consents.c.purpose.in_(("face_check", "province")))
         .group_by(consents.c.learner_id, consents.c.purpose)
         .subquery()
     )

@@ -14,8 +14,10 @@ from proctor.modules.accounts.rules import normal_phone
 from proctor.modules.accounts.tables import accounts
 from proctor.modules.audit.service import append_audit
 from proctor.modules.privacy import service as privacy
+from proctor.modules.privacy.ages import Band
+from proctor.modules.privacy.bands import STATED, band_of_learner
 from proctor.modules.privacy.service import GIVEN, PROVINCE, PURPOSE, Notice
-from proctor.modules.privacy.tables import guardians
+from proctor.modules.privacy.tables import consents, guardians
 from proctor.modules.study.ledger import lock_seat
 from proctor.ports import Database, Inbox, Messages, Vault
 
@@ -230,21 +232,51 @@ async def decide(
 
 
 async def end_own_choices(
-    db: Database, inbox: Inbox, *, institution_id: int, learner_id: int, account_id: int, now_ms: int,
-    address: str = "",
-) -> None:  # fmt: skip
+    conn, *, institution_id: int, learner_id: int, account_id: int, now_ms: int, address: str = ""
+) -> Instruction | None:
     """It turned out that this learner is under 14: what a child agreed to alone counts no more, and what was stored
-    by it goes. The caller knows that the learner is one of this institution."""
+    by it goes. In the transaction that makes the age known, whose caller has locked the seat and knows that the
+    learner is one of this institution; what comes back is for `privacy.tell`."""
+    instruction = None
+    for purpose in (PROVINCE, PURPOSE):
+        held = await privacy.newest(conn, learner_id, purpose)
+        if held is not None and held.choice == GIVEN and held.guardian_id is None:
+            instruction = await privacy.choose_within(
+                conn, institution_id=institution_id, learner_id=learner_id, purpose=purpose, choice="withdrawn",
+                notice=None, now_ms=now_ms, account_id=account_id, address=address,
+            )  # fmt: skip
+    return instruction
+
+
+async def state_age(
+    db: Database, vault: Vault, inbox: Inbox, *, institution_id: int, learner_id: int, age: Band, notice: Notice,
+    now_ms: int, address: str = "",
+) -> None:  # fmt: skip
+    """The learner's own word on the age, while no identity number tells it: the first one holds until staff register
+    a number. `notice`: the question with the answer, as it was read."""
+    assert age is not Band.UNKNOWN
+    instruction = None
     async with db.write() as conn:
         await lock_seat(conn, learner_id)
-        instruction = None
-        for purpose in (PROVINCE, PURPOSE):
-            held = await privacy.newest(conn, learner_id, purpose)
-            if held is not None and held.choice == GIVEN and held.guardian_id is None:
-                instruction = await privacy.choose_within(
-                    conn, institution_id=institution_id, learner_id=learner_id, purpose=purpose, choice="withdrawn",
-                    notice=None, now_ms=now_ms, account_id=account_id, address=address,
-                )  # fmt: skip
+        mine = select(accounts.c.id).where(accounts.c.id == learner_id)
+        await conn.execute(mine.with_for_update(key_share=True))
+        if await band_of_learner(conn, vault, learner_id, now_ms) is not Band.UNKNOWN:
+            return
+        await privacy.keep_notice(conn, STATED, notice, now_ms)
+        row = {
+            "learner_id": learner_id, "purpose": STATED, "choice": str(age), "notice_version": notice.version[:32],
+            "notice_sha256": notice.sha256, "at_ms": now_ms,
+        }  # fmt: skip
+        await conn.execute(insert(consents).values(**row))
+        await append_audit(
+            conn, at_ms=now_ms, institution_id=institution_id, account_id=learner_id, action="web:age:stated",
+            object=f"account:{learner_id}", detail={"age": str(age)}, address=address,
+        )  # fmt: skip
+        if age is Band.CHILD:
+            instruction = await end_own_choices(
+                conn, institution_id=institution_id, learner_id=learner_id, account_id=learner_id, now_ms=now_ms,
+                address=address,
+            )  # fmt: skip
     await privacy.tell(inbox, learner_id, instruction)
 
 

@@ -80,7 +80,7 @@ ACTIVITIES = (
     ),
     Activity(
         name="同意与告知", purpose="证明同意的内容、时间和撤回", basis="个人信息保护法第十四至十七条",
-        data="选择、告知文本全文及散列、监护人姓名与手机号（密文）", sensitive=True,
+        data="选择、本人填写的年龄段、告知文本全文及散列、监护人姓名与手机号（密文）", sensitive=True,
         tables=("consents", "notices", "guardians"), keep="至少 3 年（系统不自动删除）",
         safeguards="监护人信息逐字段加密",
     ),

@@ -9,13 +9,16 @@ import msgspec
 from sqlalchemy import insert, select, update
 
 from proctor.core.inputs import Instruction
-from proctor.errors import Unavailable
+from proctor.errors import Refused, Unavailable
+from proctor.modules.accounts.tables import accounts
 from proctor.modules.audit.service import append_audit
+from proctor.modules.privacy.ages import Band
+from proctor.modules.privacy.bands import band_of_learner
 from proctor.modules.privacy.erasing import ask_erasure
 from proctor.modules.privacy.tables import consents, evidence, guardians, notices
 from proctor.modules.schema import insert_new
 from proctor.modules.study.ledger import lock_seat, next_instruction
-from proctor.ports import Database, Inbox, InstructionReady
+from proctor.ports import Database, Inbox, InstructionReady, Vault
 
 PURPOSE = "face_check"  # taking pictures at a check and sending them to this institution's server
 PROVINCE = "province"  # passing results and evidence of face checks on to the province
@@ -98,15 +101,23 @@ async def notice_text(conn, sha256: str):
 
 
 async def choose(
-    db: Database, inbox: Inbox, *, institution_id: int, learner_id: int, choice: str, notice: Notice, now_ms: int,
-    purpose: str = PURPOSE, address: str = "", guardian_id: int | None = None, account_id: int | None = None,
+    db: Database, vault: Vault, inbox: Inbox, *, institution_id: int, learner_id: int, choice: str, notice: Notice,
+    now_ms: int, purpose: str = PURPOSE, address: str = "",
 ) -> None:  # fmt: skip
-    """Record a choice, and tell a running session of it: see `choose_within`."""
+    """Record what a learner chose alone, and tell a running session of it: see `choose_within`.
+
+    Raises Refused: guardian_first (a child agrees to nothing alone)."""
     async with db.write() as conn:
         await lock_seat(conn, learner_id)
+        if choice == GIVEN:
+            # Whoever registers an identity number holds this row too, and a learner who never studied has no seat.
+            mine = select(accounts.c.id).where(accounts.c.id == learner_id)
+            await conn.execute(mine.with_for_update(key_share=True))
+            if await band_of_learner(conn, vault, learner_id, now_ms) is Band.CHILD:
+                raise Refused("guardian_first")
         instruction = await choose_within(
             conn, institution_id=institution_id, learner_id=learner_id, choice=choice, notice=notice, now_ms=now_ms,
-            purpose=purpose, address=address, guardian_id=guardian_id, account_id=account_id,
+            purpose=purpose, address=address,
         )  # fmt: skip
     await tell(inbox, learner_id, instruction)
 

@@ -6,13 +6,14 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary,
 
 from proctor.modules.schema import Key, Ms, metadata
 
-# Append-only: the newest row of a learner and purpose is what holds. `choice`: given, refused, withdrawn.
+# Append-only: the newest row of a learner and purpose is what holds. `choice`: given, refused, withdrawn; of the
+# purpose `age`, which is no consent and stands beside the first one: child, minor, adult, as the learner stated.
 consents = Table(
     "consents",
     metadata,
     Column("id", Key, primary_key=True),
     Column("learner_id", Key, ForeignKey("accounts.id"), nullable=False),
-    Column("purpose", String(32), nullable=False),  # face_check, province
+    Column("purpose", String(32), nullable=False),  # face_check, province, age
     Column("choice", String(12), nullable=False),
     Column("notice_version", String(32), nullable=False),
     Column("notice_sha256", String(64), nullable=False),

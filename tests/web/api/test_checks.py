@@ -177,8 +177,9 @@ async def test_a_ticket_opens_its_own_check_only(site: Site) -> None:
 async def test_without_consent_no_picture_is_taken_whatever_the_ticket(site: Site) -> None:
     ticket, world = await opened(site), site.here.world
     await privacy.choose(
-        site.deps.db, site.deps.inbox, institution_id=world.institution, learner_id=world.learner,
-        choice="withdrawn", notice=privacy.Notice(version="1", lang="zh-CN", body=""), now_ms=1, address="",
+        site.deps.db, site.deps.vault, site.deps.inbox, institution_id=world.institution,
+        learner_id=world.learner, choice="withdrawn", notice=privacy.Notice(version="1", lang="zh-CN", body=""),
+        now_ms=1, address="",
     )  # fmt: skip
     before = site.files()
     assert await post(site, form(JPEG), ticket) == (403, "no_consent")
@@ -193,8 +194,9 @@ async def test_consent_that_goes_while_pictures_are_on_their_way_keeps_none_and_
     async def slow(self, *args, **more):
         found = await put(self, *args, **more)
         await privacy.choose(
-            site.deps.db, site.deps.inbox, institution_id=world.institution, learner_id=world.learner,
-            choice="withdrawn", notice=privacy.Notice(version="1", lang="zh-CN", body=""), now_ms=1,
+            site.deps.db, site.deps.vault, site.deps.inbox, institution_id=world.institution,
+            learner_id=world.learner, choice="withdrawn", notice=privacy.Notice(version="1", lang="zh-CN", body=""),
+            now_ms=1,
         )  # fmt: skip
         return found
 

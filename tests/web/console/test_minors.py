@@ -12,6 +12,7 @@ from proctor.modules.audit.tables import audit
 from proctor.modules.study.tables import bursts
 from tests.modules.test_privacy_minors import number
 from tests.web.conftest import JPEG, Site
+from tests.web.console.test_enrolments import measured, upload
 from tests.web.learner.test_consent import child, guardian_form
 from tests.world import NOW_MS, vault
 from web.learner.consent import NOTICE_VERSION
@@ -133,9 +134,82 @@ async def test_a_number_that_makes_a_child_ends_what_the_child_agreed_to_alone(s
     page = f"/console/learners/{site.here.world.learner}"
     await staff.page(page)
     await learner.page("/consent")
-    form = {"notice_version": NOTICE_VERSION, "choice": "given"}
+    form = {"notice_version": NOTICE_VERSION, "choice": "given", "age": "adult"}
     assert "您目前的选择：同意人脸核验" in (await learner.post("/consent", **form, next="/consent"))[1]
     born_in = datetime.now(UTC).year - 10
     assert (await staff.post(page, number=number(f"{born_in}0101")))[0] == 200
     text = await learner.page("/consent")
     assert "您目前的选择：同意人脸核验" not in text and "监护人的决定" in text
+
+
+async def test_one_person_alone_opens_no_minors_picture_by_an_adults_number(site: Site) -> None:
+    await born(site, "20150601")
+    person, learner = await site.person("reviewer"), site.here.world.learner
+    page, picture = f"/console/learners/{learner}", f"/console/evidence/{site.here.evidence}"
+    await person.page(page)
+    status, text = await person.post(page, number=number("19850312"))
+    assert status == 422 and "须另一位工作人员批准" in text and 'id="contact-error"' in text
+    async with person.http.get(picture) as answer:
+        assert answer.status == 403
+    await approved(site, person, page)
+    assert (await person.post(page, number=number("19850312")))[0] == 200
+    async with site.deps.db.read() as conn:
+        wanted = select(audit.c.detail).where(audit.c.action == "console:learner:changed")
+        (detail,) = (await conn.execute(wanted)).scalars().all()
+    assert '"age_before": "child"' in detail and '"age_after": "adult"' in detail
+    assert f'"approved_by": {site.here.world.second_reviewer}' in detail
+
+
+async def approved(site: Site, person, back: str) -> None:
+    """The reviewer asks for a look, another person approves."""
+    learner = str(site.here.world.learner)
+    await person.post("/console/privacy/access", learner=learner, reason="证件号码登记有误", next=back)
+    other = await site.person("second_reviewer")
+    path = (await other.page("/console/privacy/minors")).split('action="/console/privacy/access/')[1].split('"')[0]
+    assert (await other.post(f"/console/privacy/access/{path}", say="approve"))[0] == 200
+
+
+async def test_a_minors_photo_is_approved_only_by_who_may_see_it(site: Site) -> None:
+    await born(site, "20100601")
+    person, learner = await site.person("reviewer"), site.here.world.learner
+    page = f"/console/learners/{learner}"
+    await person.page(page)
+    assert await upload(person, f"/api/v1/enrolments/{learner}") == (202, "")
+    decisions = f"/console/enrolments/{await measured(site)}/decisions"
+    text = await person.page(page)
+    assert 'value="approve"' not in text and 'value="reject"' in text
+    before = await site.dump()
+    status, text = await person.post(decisions, learner=str(learner), action="approve", reason="")
+    assert status == 409 and "须另一位工作人员批准后才能查看" in text
+    assert (await site.dump())["enrolment_history"] == before["enrolment_history"]
+    await approved(site, person, page)
+    assert 'value="approve"' in await person.page(page)
+    status, text = await person.post(decisions, learner=str(learner), action="approve", reason="")
+    assert status == 200 and "已通过" in text
+
+
+async def test_lists_that_show_minors_name_them_in_the_audit_and_others_leave_nothing(site: Site) -> None:
+    person, login = await site.person("reviewer"), site.here.logins["learner"]
+    lists = ["/console/cases", f"/console/enrolments?find={login}", "/console/enrolments?show=learners"]
+
+    async def listed() -> list[tuple[str, str]]:
+        for path in lists:
+            await person.page(path)
+        async with site.deps.db.read() as conn:
+            wanted = select(audit.c.object, audit.c.detail).where(audit.c.action == "console:minor:listed")
+            return [tuple(row) for row in (await conn.execute(wanted.order_by(audit.c.id))).all()]
+
+    assert await listed() == []
+    await born(site, "20100601")
+    who = f'{{"learners": [{site.here.world.learner}]}}'
+    assert await listed() == [("list:cases", who), ("list:learners", who), ("list:learners", who)]
+    text = await (await site.person("administrator")).page("/console/audit")
+    assert "打开列有未成年人的列表" in text
+
+
+async def test_learners_of_unknown_age_have_a_list_of_their_own(site: Site) -> None:
+    person, login = await site.person("reviewer"), site.here.logins["learner"]
+    text = await person.page("/console/enrolments?show=ageless")
+    assert login in text and "年龄未知" in text and "暂按成年人处理" in text
+    await born(site, "19900101")
+    assert login not in await person.page("/console/enrolments?show=ageless")

@@ -41,7 +41,7 @@ async def test_a_lesson_asks_first_and_comes_back_after_the_choice(site: Site) -
 async def test_a_choice_is_stored_with_the_very_text_that_was_read(site: Site) -> None:
     person = await undecided(site)
     await person.page("/consent")
-    await person.post("/consent", choice="given", notice_version=NOTICE_VERSION)
+    await person.post("/consent", choice="given", notice_version=NOTICE_VERSION, age="adult")
     async with site.deps.db.read() as conn:
         newest = select(consents).order_by(consents.c.id.desc()).limit(1)
         row = (await conn.execute(newest)).one()
@@ -79,7 +79,7 @@ async def newest(site: Site, purpose: str) -> str:
 
 
 async def test_two_purposes_are_two_choices_and_not_ticked_is_a_refusal(site: Site) -> None:
-    for ticked, holds in (({}, "refused"), ({"province": "given"}, "given")):
+    for ticked, holds in (({}, "refused"), ({"province": "given", "age": "adult"}, "given")):
         person = await undecided(site)
         text = await person.page("/consent")
         assert 'name="province" value="given"' in text and "checked" not in text, "nothing is chosen beforehand"
@@ -98,7 +98,7 @@ async def test_who_refused_is_never_asked_again_and_a_new_text_asks_only_who_agr
     both = [await undecided(site) for _n in range(2)]
     for person, choice in zip(both, ("refused", "given"), strict=True):
         await person.page("/consent")
-        await person.post("/consent", choice=choice, notice_version=NOTICE_VERSION)
+        await person.post("/consent", choice=choice, notice_version=NOTICE_VERSION, age="adult")
     monkeypatch.setitem(VERSIONS, "face_check", "2099-1")
     locations = []
     for person in both:
@@ -119,6 +119,41 @@ async def test_the_text_that_was_read_can_be_read_again_by_who_chose_by_it(site:
     assert path in await person.page("/consent") and "用您专属的密钥加密保存" in await person.page(path)
     await other.page(path, 404)
     await person.page(f"/consent/texts/{'f' * 64}", 404)
+
+
+# Of unknown age.
+
+
+async def test_whoever_agrees_without_a_number_says_once_how_old_they_are(site: Site) -> None:
+    """Nobody ever asked: a child without an identity number agreed like an adult."""
+    person, other = await undecided(site), await undecided(site)
+    text = await person.page("/consent?next=/lessons/1")
+    assert text.count('type="radio" name="age"') == 3 and "checked" not in text
+    form = {"notice_version": NOTICE_VERSION, "province_version": VERSIONS["province"], "next": "/lessons/1"}
+    before = await site.dump()
+    for age in ({}, {"age": "unknown"}, {"age": "9"}):
+        status, text = await person.post("/consent", choice="given", **form, **age)
+        assert status == 422 and "请先选择您的年龄" in text
+        assert (await person.post("/consent", purpose="province", choice="given", **form, **age))[0] == 422
+    assert await site.dump() == before
+    status, text = await person.post("/consent", choice="given", **form, age="minor")
+    assert status == 200 and 'id="lesson"' in text and await newest(site, "age") == "minor"
+    text = await person.page("/consent")
+    assert "您目前的选择：同意人脸核验" in text and 'name="age"' not in text, "asked once"
+    await other.page("/consent")
+    status, _text = await other.post("/consent", choice="refused", **form)
+    assert status == 200 and await newest(site, "face_check") == "refused", "refusing needs no age"
+
+
+async def test_who_says_to_be_under_fourteen_meets_the_guardians_form_and_cannot_take_it_back(site: Site) -> None:
+    person = await undecided(site)
+    await person.page("/consent")
+    form = {"notice_version": NOTICE_VERSION, "next": "/lessons/1"}
+    status, text = await person.post("/consent", choice="given", **form, age="child")
+    assert status == 200 and "监护人的决定" in text and 'name="next" value="/lessons/1"' in text
+    assert (await person.post("/consent", choice="given", **form, age="adult"))[0] == 403
+    status, text = await person.post("/consent/guardian", **guardian_form())
+    assert status == 200 and "等待监护人确认" in text
 
 
 # Under 14.
