@@ -22,6 +22,10 @@ from proctor.core.policy import Policy
 UNIX_PATH_BYTES_MAX = 100  # of 108, less the terminator and a temporary suffix
 PORT_MAX = 65_535
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis-cluster", "rediss-cluster")
+# What learners agree to by the notice (web/templates/_parts/notice_face_check.*); a longer time would make it untrue.
+KEEP_MS_MAX = 3_600_000
+TRACES_DAYS_MAX = 180
+CASE_DAYS_MAX = 730  # as no duty keeps pictures longer
 SQL_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
@@ -114,9 +118,15 @@ class Settings:
     jobs_max: int = _s(20_000, "Face jobs waiting, of one institution half as many; beyond it a burst is our fault.")
     workers_nice: int = _s(10, "By how much face workers stand back behind beats and pages (0 to 19).")
     traces_max: int = _s(60, "Earlier bursts of a learner by whose traces a repeated capture is found.")
-    traces_days: int = _s(180, "Traces of captures are deleted after so many days at the latest.")
-    evidence_keep_ms: int = _s(3_600_000, "Frames without a case are deleted after this at the latest.")
-    evidence_case_days: int = _s(730, "Frames of a case are deleted after so many days at the latest.")
+    traces_days: int = _s(
+        TRACES_DAYS_MAX, "Traces of captures are deleted after so many days at the latest (180 at most: the notice)."
+    )
+    evidence_keep_ms: int = _s(
+        KEEP_MS_MAX, "Frames without a case are deleted after this at the latest (one hour at most: the notice)."
+    )
+    evidence_case_days: int = _s(
+        CASE_DAYS_MAX, "Frames of a case are deleted after so many days at the latest (730 at most)."
+    )
     face_backend: str = _s("sface", "sface, own (see face_recipe), or dlib (an extra; not for East-Asian people).")
     face_engine: str = _s("auto", "What runs the networks: openvino, opencv, or auto (openvino where it exists).")
     face_precision: str = _s("auto", "f32, bf16, or auto (bf16 where the processor multiplies it in hardware).")
@@ -147,6 +157,7 @@ class Settings:
         assert self.gateways >= 1, "gateways: at least one is needed"
         less = [item.name for item in fields(self) if _is_number(item.default) and getattr(self, item.name) < 0]
         assert not less, f"{', '.join(less)}: a number below zero means nothing here"
+        _check_kept(self)
         _check_address("redis_url", self.redis_url, REDIS_SCHEMES)
         _check_address("database_url", self.database_url, SQL_SCHEMES)
         _check_texts(self.messages_url, self.messages_key_file)
@@ -206,6 +217,13 @@ def _check_address(name: str, url: str, schemes: Iterable[str]) -> None:
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """The networks of `trusted_proxies`; an address alone is a network of one. Raises ValueError."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _check_kept(settings: Settings) -> None:
+    said = "that is what learners agreed to; shorter is always allowed"
+    assert settings.evidence_keep_ms <= KEEP_MS_MAX, f"evidence_keep_ms: one hour ({KEEP_MS_MAX:,}) at most, {said}"
+    assert settings.traces_days <= TRACES_DAYS_MAX, f"traces_days: {TRACES_DAYS_MAX} at most, {said}"
+    assert settings.evidence_case_days <= CASE_DAYS_MAX, f"evidence_case_days: {CASE_DAYS_MAX} at most"
 
 
 def _check_networks(text: str) -> None:

@@ -58,7 +58,6 @@ ELSEWHERE = {
     "web/console/identity_words.py": "tests/web/console/test_enrolments.py",
     "web/console/timeline.py": "tests/web/console/test_cases.py",
     "web/learner/chart.py": "tests/web/learner/test_strip.py",
-    "web/learner/enrolment.py": "tests/web/console/test_enrolments.py",
     "web/learner/words.py": "tests/web/test_words.py",
     "web/route.py": "tests/web/test_pages.py",
     "web/routes.py": "tests/web/test_pages.py",

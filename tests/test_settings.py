@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from proctor.settings import UNIX_PATH_BYTES_MAX, Settings, environ, load
+from proctor.modules.privacy.clocks import DUTY_DAYS_MAX
+from proctor.settings import (
+    CASE_DAYS_MAX,
+    KEEP_MS_MAX,
+    TRACES_DAYS_MAX,
+    UNIX_PATH_BYTES_MAX,
+    Settings,
+    environ,
+    load,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,6 +55,9 @@ def test_a_child_reads_exactly_what_its_supervisor_was_given() -> None:
         ({"ZHENXUE_TRUSTED_PROXIES": "127.0.0.1, nginx"}, "trusted_proxies"),
         ({"ZHENXUE_LOG_BYTES_MAX": "9999"}, "log_bytes_max"),
         ({"ZHENXUE_DATABASE_URL": "oracle://u:topsecret@x/y"}, "postgresql://"),
+        ({"ZHENXUE_EVIDENCE_KEEP_MS": "3600001"}, "evidence_keep_ms: one hour"),
+        ({"ZHENXUE_TRACES_DAYS": "181"}, "traces_days: 180 at most"),
+        ({"ZHENXUE_EVIDENCE_CASE_DAYS": "731"}, "evidence_case_days: 730 at most"),
         ({"ZHENXUE_POLICY": "{"}, "policy"),
         ({"ZHENXUE_POLICY": '{"beat_ms": "ten"}'}, "beat_ms"),
         ({"ZHENXUE_POLICY": '{"beat_ms": 20000}'}, "contradict"),
@@ -56,6 +68,17 @@ def test_what_does_not_fit_is_one_sentence_without_secrets(given: dict[str, str]
     with pytest.raises(ValueError, match=word) as wrong:
         load(given)
     assert "topsecret" not in str(wrong.value) and "\n" not in str(wrong.value)
+
+
+def test_learners_agree_to_the_times_that_no_setting_can_exceed() -> None:
+    """Who writes another time into the notice changes the bound, and the other way round."""
+    hours, days = KEEP_MS_MAX / 3_600_000, TRACES_DAYS_MAX
+    parts = ROOT / "web" / "templates" / "_parts"
+    chinese = (parts / "notice_face_check.zh.html").read_text("utf-8")
+    assert f"核验照片用完即删，最长保留 {hours:g} 小时" in chinese and f"防重放记录最长保留 {days} 天" in chinese
+    english = (parts / "notice_face_check.en.html").read_text("utf-8")
+    assert hours == 1 and "after one hour at the latest" in english and f"kept for {days} days at most" in english
+    assert CASE_DAYS_MAX == DUTY_DAYS_MAX
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])

@@ -25,6 +25,7 @@ BACKENDS = (SFACE, DLIB, OWN)
 NAME = "sface-2021dec-int8bq"
 EMBEDDING = 128
 VERSION_CHARS_MAX = 48
+DIGEST_CHARS = 12
 BATCH = 3  # a second compiled copy for the stills of a routine burst: dearer in memory, a sixth cheaper with AMX
 
 
@@ -68,6 +69,20 @@ def load(
     return Model(finder, Onnx(network, ours, runs))
 
 
+def judged_by(backend: str, recipe: str, accept: float, grey: float) -> tuple[str, Thresholds]:
+    """Name and thresholds of the model that the settings name, without loading it; `accept` and `grey` are theirs.
+
+    Raises Unavailable("models") when the recipe cannot be read.
+    """
+    if backend == DLIB:
+        assert Dlib.own is not None
+        return Dlib.name, Dlib.own
+    if backend == OWN:
+        found, limits = read_recipe(Path(recipe))
+        return name_of(found), limits
+    return NAME, msgspec.structs.replace(models.SFACE, accept=accept, grey=grey)
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an ONNX embedder wants its face: `(pixel - mean) x scale`, three channels first.
 
@@ -92,9 +107,8 @@ class Onnx:
     def __init__(self, network: Network, recipe: Recipe, runs: Engine) -> None:
         self._network = network
         self._recipe = recipe
-        digest = recipe.sha256[:12]
-        # A new file under an old name makes other numbers: templates of the old one are not compared with them.
-        self.name = recipe.name if recipe.name == NAME else f"{recipe.name}@{digest}"
+        digest = recipe.sha256[:DIGEST_CHARS]
+        self.name = name_of(recipe)
         self.version = f"{digest} {runs.name} {runs.version}"[:VERSION_CHARS_MAX]
         self.precision = network.precision
         self.own = recipe.thresholds
@@ -119,8 +133,15 @@ class Onnx:
         return [unit(vector) for vector in out]
 
 
-def own(path: Path, runs: Engine) -> Onnx:
-    """An operator's embedder from its recipe. Raises Unavailable("models") in words about what is wrong."""
+def name_of(recipe: Recipe) -> str:
+    """A new file under an old name makes other numbers: templates of the old one are not compared with them."""
+    if (recipe.name, recipe.sha256) == (NAME, SHA256[EMBEDDER]):
+        return NAME
+    return f"{recipe.name}@{recipe.sha256[:DIGEST_CHARS]}"
+
+
+def read_recipe(path: Path) -> tuple[Recipe, Thresholds]:
+    """An operator's recipe and its thresholds. Raises Unavailable("models") in words about what is wrong."""
     try:
         recipe = msgspec.json.decode(path.read_bytes(), type=Recipe)
     except OSError:
@@ -129,6 +150,12 @@ def own(path: Path, runs: Engine) -> Onnx:
         raise Unavailable("models", f"{path.name}: {wrong}") from None
     if recipe.thresholds is None:
         raise Unavailable("models", f"{path.name}: thresholds are missing; those of another model mean nothing to it")
+    return recipe, recipe.thresholds
+
+
+def own(path: Path, runs: Engine) -> Onnx:
+    """An operator's embedder from its recipe. Raises Unavailable("models") in words about what is wrong."""
+    recipe, _limits = read_recipe(path)
     data = checked(path.parent / recipe.file, recipe.sha256)
     made = Onnx(runs.load(folded(data)), recipe, runs)
     try:
@@ -146,8 +173,9 @@ class Dlib:
 
     name = "dlib-resnet-v1"
     precision = engines.F32
-    # Its vectors are nearly of length 1, so a distance d is the cosine 1 - d * d / 2: 0.45, 0.6 and 0.7.
-    own: Thresholds | None = Thresholds(accept=0.899, grey=0.82, same=0.755)
+    # Its vectors are nearly of length 1, so a distance d is the cosine 1 - d * d / 2: 0.45, 0.6 and 0.7; a turned
+    # face may be as far as two straight ones, and people look at two accounts from 0.43 on.
+    own: Thresholds | None = Thresholds(accept=0.899, grey=0.82, same=0.755, kin=0.755, alike=0.908)
 
     def __init__(self) -> None:
         """Raises Unavailable("models") when the package is not installed."""

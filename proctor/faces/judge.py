@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from proctor.core.facts import CheckWay
 from proctor.faces import backends, engines, quality
-from proctor.faces.match import SAME_PERSON, Judgement, compare
-from proctor.faces.models import Face, FaceModel, Thresholds
+from proctor.faces.match import Judgement, compare
+from proctor.faces.models import SFACE, Face, FaceModel
 from proctor.faces.passive import CUE, Passive, passive_of
 from proctor.faces.replay import Trace
 from proctor.ports import Shot
@@ -25,8 +26,7 @@ class Judge:
     def __init__(self, models: FaceModel, accept: float, grey: float, passive: Passive | None = None) -> None:
         self._models = models
         self._passive = passive
-        given = Thresholds(accept=accept, grey=grey, same=SAME_PERSON)
-        self._thresholds = models.own or given
+        self._thresholds = models.own or msgspec.structs.replace(SFACE, accept=accept, grey=grey)
         self.model = models.name
         self.version = models.version
         self.precision = models.precision
@@ -59,8 +59,8 @@ class Judge:
         vectors = dict(zip(faces, self._models.embeddings(list(faces.values())), strict=True))
         limits = self._thresholds
         return compare(
-            looks, vectors, template, accept=limits.accept, grey=limits.grey, same=limits.same, source=source,
-            way=way, actions=actions, shots=shots, earlier=earlier, cues=self._doubts(pictures, looks),
+            looks, vectors, template, accept=limits.accept, grey=limits.grey, same=limits.same, kin=limits.kin,
+            source=source, way=way, actions=actions, shots=shots, earlier=earlier, cues=self._doubts(pictures, looks),
             open_ms=open_ms,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from proctor.core.actions import DARK, LIGHT, side
 from proctor.faces.borders import framed
-from proctor.faces.models import Face
+from proctor.faces.models import SFACE, Face
 from proctor.faces.quality import Look
 from proctor.ports import Shot
 
@@ -30,7 +30,6 @@ OPPOSITE = 0.10  # to the wrong side: no head swings so far by accident
 DEPTH_MIN = 0.16
 PASSERS_MAX = 1  # frames with somebody else in them: people walk by
 CLOSER = 1.22  # growth of the face
-KIN = 0.36  # cosine of the face that turned to the nearest straight one of the same burst: turning costs likeness
 LIGHT_MIN = 1.04  # bright against dark, where the room lets the screen be seen at all
 YAW_SPEED_MAX = 6.0  # eye distances a second: faster no head turns, but a film that is cut does
 GAP_MS_MIN = 60
@@ -49,10 +48,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine(
     looks: Sequence[Look], vectors: Mapping[int, np.ndarray], actions: Sequence[str], shots: Sequence[Shot],
-    open_ms: int = 0,
+    open_ms: int = 0, kin: float = SFACE.kin,
 ) -> Finding:
     """`vectors` by index of the look, of straight and of turned faces. `open_ms`: from the server's asking until it
-    had the burst, by its own clock; 0: not known."""
+    had the burst, by its own clock; 0: not known. `kin`: see `models.Thresholds`."""
     if not _in_time(shots, len(looks), len(actions)) or (open_ms and not _so_long(shots, open_ms)):
         return Finding(problem="too_few", cues=("timing",))
     straight = [i for i, one in enumerate(looks) if not one.problem and shots[i].action < 0]
@@ -68,7 +67,7 @@ def examine(
         problem, cue = _done(action, looks, vectors, frames, base)
         problems += [problem] if problem else []
         cues += [cue] if cue else []
-    cues += _throughout(looks, vectors, shots, frontal)
+    cues += _throughout(looks, vectors, shots, frontal, kin)
     # Who turned the other way hears that first: it is the surest advice.
     problems.sort(key=lambda one: one != "wrong_way")
     return Finding(problem=problems[0] if problems else "", cues=tuple(dict.fromkeys(cues)), frontal=tuple(frontal))
@@ -174,13 +173,14 @@ def _lit(steps: str, looks: Sequence[Look], frames: Sequence[int]) -> tuple[str,
 
 
 def _throughout(
-    looks: Sequence[Look], vectors: Mapping[int, np.ndarray], shots: Sequence[Shot], frontal: Sequence[int]
-) -> list[str]:
+    looks: Sequence[Look], vectors: Mapping[int, np.ndarray], shots: Sequence[Shot], frontal: Sequence[int],
+    kin: float,
+) -> list[str]:  # fmt: skip
     """Cues that belong to the whole burst."""
     cues = []
     straight = np.stack([vectors[i] for i in frontal])
     # Written so that a vector that is not a number is nobody's kin.
-    if not all(float((straight @ vector).max()) >= KIN for i, vector in vectors.items() if i not in frontal):
+    if not all(float((straight @ vector).max()) >= kin for i, vector in vectors.items() if i not in frontal):
         cues.append("switched")
     faced = [i for i, one in enumerate(looks) if one.face is not None]
     for before, after in zip(faced, faced[1:], strict=False):

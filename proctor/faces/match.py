@@ -16,6 +16,7 @@ import numpy as np
 
 from proctor.core.facts import CheckWay, Outcome
 from proctor.faces import liveness, replay
+from proctor.faces.models import SFACE
 from proctor.faces.quality import Look
 from proctor.faces.replay import Trace
 from proctor.ports import Shot
@@ -24,9 +25,6 @@ GOOD_FRAMES_MIN = 2  # of a camera's routine burst; one lucky frame says little
 ACTIVE_FRAMES_MIN = 3  # straight ones of an active burst: its word stands on the mean of the three best
 ENROL_FRAMES_MIN = 3  # everything later is compared with it, so it asks for more
 FILE_FRAMES_MIN = 1  # a phone without a camera interface sends one picture; the capture is flagged as untrusted
-# Cosine between any two frames of one burst; below it two people took turns. At 0.5 one burst in twenty of a
-# talking man in a poor video was refused, at 0.45 none.
-SAME_PERSON = 0.45
 STILL_DIFF = 0.35  # mean grey levels between aligned faces: a live camera has noise, a repeated file has none
 BEST_FRAMES = 3
 REPLAYED_MIN = 2  # frames of an active burst that were seen before; of a routine one a single frame is enough
@@ -51,15 +49,15 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare(
     looks: Sequence[Look], vectors: Mapping[int, np.ndarray], template: np.ndarray | None, *, accept: float,
-    grey: float, source: str, same: float = SAME_PERSON, way: CheckWay = CheckWay.ROUTINE,
+    grey: float, source: str, same: float = SFACE.same, way: CheckWay = CheckWay.ROUTINE,
     actions: Sequence[str] = (), shots: Sequence[Shot] = (), earlier: Sequence[Trace] = (),
-    cues: tuple[str, ...] = (), open_ms: int = 0,
+    cues: tuple[str, ...] = (), open_ms: int = 0, kin: float = SFACE.kin,
 ) -> Judgement:  # fmt: skip
     """`vectors` by index of the look: of every usable one, in an active burst also of turned faces.
     Without `template` the burst enrols.
 
     Poor pictures and actions that were not seen are unclear, never a mismatch: only a face that was seen well can be
-    another person's. `same` is the cosine that frames of one person reach among themselves. `cues`: of others who
+    another person's. `same` and `kin` are cosines within the burst (`models.Thresholds`). `cues`: of others who
     looked at these pictures.
     """
     active = way is CheckWay.ACTIVE
@@ -67,7 +65,7 @@ def compare(
         # Whoever picks a file picks whose face it shows, and a file performs nothing: this needs a live camera.
         return Judgement(outcome=Outcome.UNCLEAR, detail="needs_camera", threshold=accept, frames=len(looks))
     if active:
-        acted = liveness.examine(looks, vectors, actions, shots, open_ms)
+        acted = liveness.examine(looks, vectors, actions, shots, open_ms, kin)
         usable = list(acted.frontal)
     else:
         acted = liveness.Finding()

@@ -26,15 +26,29 @@ SHA256 = {
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Cosines of one embedder; another embedder's mean nothing to it."""
+    """Cosines of one embedder; another embedder's mean nothing to it. `kin` and `alike` may be left out (0): then
+    they follow from the others, as far along as SFace's are on its own scale."""
 
     accept: float
     grey: float
     same: float  # what frames of one person reach within a burst
+    kin: float = 0.0  # what a turned face reaches to the nearest straight one of its burst: turning costs likeness
+    alike: float = 0.0  # two templates of different accounts: alike enough for a person to look
 
     def __post_init__(self) -> None:
-        if not 0 < self.grey <= self.accept < 1 or not 0 < self.same < 1:
+        if not self.kin:
+            msgspec.structs.force_setattr(self, "kin", min(self.grey, self.same))
+        if not self.alike:
+            msgspec.structs.force_setattr(self, "alike", self.accept + (1 - self.accept) / ALIKE_PART)
+        cosines = (self.accept, self.grey, self.same, self.kin, self.alike)
+        if not all(0 < one < 1 for one in cosines) or self.grey > self.accept:
             raise ValueError("thresholds are cosines between 0 and 1, and grey lies below accept")
+
+
+ALIKE_PART = 11  # of the way from acceptance to the same picture
+# SFace's; the settings may move accept and grey. Below `same` two people took turns: at 0.5 one burst in twenty of a
+# talking man in a poor video was refused, at 0.45 none.
+SFACE = Thresholds(accept=0.45, grey=0.36, same=0.45, kin=0.36, alike=0.50)
 
 
 EYES_TO_MOUTH = 0.9  # distance of the eyes in heights from eyes to mouth, of most faces a little more

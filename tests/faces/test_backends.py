@@ -16,7 +16,7 @@ from proctor.errors import Unavailable
 from proctor.faces import backends, quality
 from proctor.faces.backends import DLIB, NAME, OWN, Model, load
 from proctor.faces.judge import Judge
-from proctor.faces.models import DETECTOR, EMBEDDER, SHA256, model_folder
+from proctor.faces.models import DETECTOR, EMBEDDER, SFACE, SHA256, model_folder
 from proctor.settings import Settings
 from tests import pictures
 
@@ -118,6 +118,13 @@ def test_an_embedder_of_the_operator_s_own(tmp_path: Path, models: Model) -> Non
     assert found.threshold == 0.5 and found.score > 0.6, "its own thresholds, not the settings'"
 
 
+def test_another_file_under_the_name_of_the_default_is_another_model() -> None:
+    """Else its vectors would be compared with SFace's."""
+    given = {"name": NAME, "file": "x.onnx", "size": 128}
+    assert backends.name_of(backends.Recipe(sha256=SHA256[EMBEDDER], **given)) == NAME
+    assert backends.name_of(backends.Recipe(sha256="0" * 64, **given)) == f"{NAME}@{'0' * 12}"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -135,6 +142,12 @@ def test_a_recipe_that_cannot_be_is_told_in_words(tmp_path: Path, changes: dict,
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be read"):
         backends.own(tmp_path / "none.json", backends.engines.choose("opencv"))
+
+
+def test_each_backend_has_its_own_scale_for_kin_and_second_accounts() -> None:
+    scale = backends.Dlib.own
+    assert scale is not None and scale.kin <= scale.same and scale.accept < scale.alike
+    assert scale.kin > SFACE.kin and scale.alike > SFACE.alike
 
 
 def test_the_optional_backend_says_that_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

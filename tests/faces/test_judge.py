@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import cv2
 import numpy as np
 import pytest
 
 from proctor.core.facts import Outcome
-from proctor.faces.backends import NAME
+from proctor.faces.backends import NAME, Model
 from proctor.faces.judge import Judge
 from proctor.faces.match import Judgement
+from proctor.faces.models import SFACE, Thresholds
 from tests import pictures
 
 
@@ -22,6 +25,17 @@ def man(judge: Judge) -> np.ndarray:
 
 def _word(found: Judgement) -> tuple[Outcome, str]:
     return found.outcome, found.detail
+
+
+def test_a_model_is_judged_on_its_own_scale_in_every_rule(models: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict] = []
+    monkeypatch.setattr("proctor.faces.judge.compare", lambda *_given, **named: seen.append(named))
+    other = copy.copy(models)
+    other.own = Thresholds(accept=0.9, grey=0.82, same=0.75, kin=0.7)
+    for given in (models, other):
+        Judge(given, 0.47, 0.37).judge([], None, "camera")
+    scales = [tuple(one[name] for name in ("accept", "grey", "same", "kin")) for one in seen]
+    assert scales == [(0.47, 0.37, SFACE.same, SFACE.kin), (0.9, 0.82, 0.75, 0.7)]
 
 
 def test_the_first_capture_enrols(judge: Judge) -> None:

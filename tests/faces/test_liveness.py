@@ -74,6 +74,14 @@ def test_people_taking_turns_are_a_cue() -> None:
     assert "switched" in _examined(looks, vectors=vectors).cues
 
 
+def test_who_is_kin_is_measured_on_the_scale_of_the_model() -> None:
+    """Vectors of different people are 0.5 alike with this model: on SFace's scale that is one person who turned."""
+    somebody = (0.5 * ME + np.sqrt(0.75) * OTHER).astype(np.float32)
+    vectors = dict.fromkeys(range(6), ME) | {4: somebody}
+    for kin, cues in ((0.36, ()), (0.755, ("switched",))):
+        assert examine(_looks(), vectors, ACTIONS, SHOTS, kin=kin).cues == cues
+
+
 def test_a_vector_that_is_not_a_number_is_nobodys_kin() -> None:
     vectors = dict.fromkeys(range(6), ME) | {4: np.full(128, np.nan, np.float32)}
     assert "switched" in _examined(_looks(), vectors=vectors).cues

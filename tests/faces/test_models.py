@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from proctor.errors import Unavailable
-from proctor.faces.models import Face, Thresholds, checked, model_folder, unit
+from proctor.faces.models import SFACE, Face, Thresholds, checked, model_folder, unit
 
 
 def _face(nose: float) -> Face:
@@ -47,11 +47,25 @@ def test_a_missing_package_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("accept", "grey", "same"), [(0.3, 0.4, 0.5), (1.2, 0.4, 0.5), (0.5, 0.0, 0.5), (0.5, 0.4, 1)]
-)
-def test_thresholds_that_decide_nothing_are_refused(accept: float, grey: float, same: float) -> None:
+    ("accept", "grey", "same", "more"),
+    [
+        (0.3, 0.4, 0.5, {}), (1.2, 0.4, 0.5, {}), (0.5, 0.0, 0.5, {}), (0.5, 0.4, 1, {}), (0.5, 0.4, 0.5, {"kin": 1}),
+        (0.5, 0.4, 0.5, {"alike": -0.1}),
+    ],
+)  # fmt: skip
+def test_thresholds_that_decide_nothing_are_refused(accept: float, grey: float, same: float, more: dict) -> None:
     with pytest.raises(ValueError, match="cosines"):
-        Thresholds(accept=accept, grey=grey, same=same)
+        Thresholds(accept=accept, grey=grey, same=same, **more)
+
+
+def test_what_a_recipe_leaves_out_lies_where_it_lies_for_the_default() -> None:
+    left_out = Thresholds(accept=SFACE.accept, grey=SFACE.grey, same=SFACE.same)
+    assert (left_out.kin, left_out.alike) == (SFACE.kin, pytest.approx(SFACE.alike))
+    # On a scale where different people reach 0.7, SFace's 0.50 would flag everybody and its 0.36 let anybody step in.
+    narrow = Thresholds(accept=0.9, grey=0.82, same=0.75)
+    assert (narrow.kin, narrow.alike) == (0.75, pytest.approx(0.909, abs=1e-3))
+    given = Thresholds(accept=0.9, grey=0.82, same=0.75, kin=0.7, alike=0.95)
+    assert (given.kin, given.alike) == (0.7, 0.95)
 
 
 def test_a_vector_of_nothing_stays_a_vector() -> None:

@@ -321,10 +321,13 @@ async def test_a_desk_that_died_lets_its_photo_go(office: Office) -> None:
 
 
 def test_the_table_of_states_ends_and_never_comes_back() -> None:
-    over = {State.REJECTED, State.REPLACED, State.WITHDRAWN}
+    over = {State.REJECTED, State.REPLACED, State.WITHDRAWN, State.EXPIRED}
     assert not {state for state, _what in STEPS} & over
     assert all(
-        (state, what) in STEPS for state in State if state not in over for what in ("withdraw", "replace", "reject")
+        (state, what) in STEPS
+        for state in State
+        if state not in over
+        for what in ("withdraw", "expire", "replace", "reject")
     )
 
 

@@ -157,7 +157,8 @@ async def test_the_register_and_the_draft_tell_of_this_institution_and_no_other(
     draft = assessment.markdown(
         assessment.Facts(
             institution="某校", day="2026-11-25", stored_here=1, stored_total=7, choices=choices, cipher="SM4-GCM",
-            key_version=3, model="sface", accept=0.45, persons_to_void=2, duties=0, entries=entries, times=TIMES,
+            key_version=3, model="sface", accept=0.45, grey=0.36, measured=True,
+            persons_to_void=2, duties=0, entries=entries, times=TIMES,
         )
     )  # fmt: skip
     contents = ("合法性、正当性、必要性", "影响及安全风险", "保护措施")

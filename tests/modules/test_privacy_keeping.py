@@ -357,7 +357,7 @@ async def test_a_photo_that_nobody_decided_about_goes_with_the_enrolment_too(hou
     for _twice in range(2):
         await house.sweeper.end_enrolments(over_ms)
         await house.sweeper.sweep(over_ms)
-    assert (await house.rows(photo))[photo] == "withdrawn" and len(await house.certificates()) == 1
+    assert (await house.rows(photo))[photo] == "enrolment_end" and len(await house.certificates()) == 1
 
 
 async def test_traces_are_gone_after_their_days(house: House) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from proctor.core.facts import CheckWay, Outcome
 from proctor.errors import Refused, Unavailable
-from proctor.modules.accounts.queries import institution_policy
+from proctor.modules.catalog.queries import policy_of_lesson
 from proctor.modules.codeway import service
 from proctor.modules.codeway.rules import normal_code
 from proctor.ports import Accepted, CheckTicket, NotAccepted
@@ -67,7 +67,10 @@ async def answer(request: web.Request) -> web.StreamResponse:
     if accepted.fresh:
         try:
             policy = await deps.db.read_in_one(
-                lambda conn: institution_policy(conn, ticket.institution_id, deps.settings.policy)
+                lambda conn: policy_of_lesson(
+                    conn, ticket.institution_id, ticket.learner_id, ticket.lesson_id, context.now_ms(),
+                    deps.settings.policy,
+                )  # fmt: skip
             )
             verdict = await way.answer(
                 ticket, code, wanted.answer, _words(request), accepted_ms=accepted.redis_ms,

@@ -11,8 +11,9 @@ from proctor.core.facts import Spans
 from proctor.core.intervals import total
 from proctor.errors import Refused
 from proctor.modules.accounts.rules import masked_name
+from proctor.modules.catalog.queries import policy_of_lesson
 from proctor.modules.reviews import queries
-from proctor.modules.reviews.service import Decision, DecisionResult, Reviews, review_persons
+from proctor.modules.reviews.service import Decision, DecisionResult, Reviews
 from proctor.modules.study import queries as study
 from web import context
 from web.console import words
@@ -164,7 +165,7 @@ async def decide(request: web.Request) -> web.StreamResponse:
 
 def _reviews(request: web.Request) -> Reviews:
     deps = context.deps(request)
-    return Reviews(deps.db, deps.inbox)
+    return Reviews(deps.db, deps.inbox, policy=deps.settings.policy)
 
 
 def _page(request: web.Request) -> int:
@@ -224,7 +225,9 @@ async def _case(request: web.Request, case_id: int, **extra) -> CasePage:
         if case is None:
             raise Refused("no_case")
         record = await study.lesson_record(conn, case.row.learner_id, case.lesson_id)
-        persons = await review_persons(conn, person.institution_id)
+        rules = await policy_of_lesson(
+            conn, person.institution_id, case.row.learner_id, case.lesson_id, context.now_ms(), deps.settings.policy
+        )
         look = await may_look(request, conn, case.row.learner_id)
     await write_down(request, look, "case", case.row.learner_id)
     done = request.query.get("done", "")
@@ -232,7 +235,7 @@ async def _case(request: web.Request, case_id: int, **extra) -> CasePage:
         extra["notice"] = {"kind": "notice-done", "words": _(DONE[done]), "more": ""}
     mode = "appeal" if case.row.kind == "appeal" else case.row.status
     return CasePage(
-        id=case_id, version=case.row.version, head=_head(request, case.row), mode=mode, persons=persons,
+        id=case_id, version=case.row.version, head=_head(request, case.row), mode=mode, persons=rules.review_persons,
         causes=[{"words": words.cause(_, c), "at": at(c.at_ms, person.zone)} for c in case.causes],
         appeals=[
             {"range": words.appeal(a), "words": a.words, "at": at(a.filed_ms, person.zone)} for a in case.appeals

@@ -37,6 +37,7 @@ STATES = {
     "rejected": _n("已退回"),
     "replaced": _n("已替换"),
     "withdrawn": _n("已撤回同意"),
+    "expired": _n("班级结束，已到期删除"),
 }
 
 FLAGS = {"open": _n("待判断"), "same": _n("同一人"), "different": _n("不是同一人")}

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from markupsafe import Markup
 
-from proctor.core.policy import Policy
 from proctor.errors import Refused
 from proctor.modules.accounts import queries as accounts
 from proctor.modules.audit.service import append_audit
+from proctor.modules.catalog.queries import persons_to_void
 from proctor.modules.privacy import assessment, counting, register, retaining
 from proctor.modules.privacy.clocks import DAY_MS, Times
+from proctor.settings import Settings
 from web import context
 from web.console.documents import document, plain
 from web.render import at, render
 from web.security import read_form
+
+if TYPE_CHECKING:
+    from proctor.faces.models import Thresholds
 
 CIPHERS = {"aes": "AES-256-GCM", "sm4": "SM4-GCM"}
 DOCUMENTS = ("register", "assessment")
@@ -128,20 +134,30 @@ async def assessment_file(request: web.Request) -> web.StreamResponse:
     """GET /console/privacy/assessment.{html|md} — the draft for the person in charge."""
     person, deps = context.signed(request), context.deps(request)
     settings, now_ms = deps.settings, context.now_ms()
+    model, limits = await asyncio.to_thread(_judge, settings)
     async with deps.db.read() as conn:
         stored = await counting.stored_persons(conn)
         duties = await retaining.duties_of(conn, person.institution_id)
-        policy: Policy = await accounts.institution_policy(conn, person.institution_id, settings.policy)
         facts = assessment.Facts(
             institution=(await accounts.profile(conn, person.account_id)).institution,
             day=at(now_ms, person.zone, "%Y-%m-%d"), stored_here=stored.get(person.institution_id, 0),
             stored_total=sum(stored.values()), choices=await counting.choices_of(conn, person.institution_id),
             cipher=CIPHERS[deps.vault.ring.cipher], key_version=deps.vault.ring.current,
-            model=settings.face_backend, accept=settings.match_accept, persons_to_void=policy.review_persons,
+            model=model, accept=limits.accept, grey=limits.grey, measured=(model, limits) == _judge(Settings()),
+            persons_to_void=await persons_to_void(conn, person.institution_id, settings.policy),
             duties=sum(one.ended_ms is None and one.until_ms > now_ms for one in duties),
             entries=await register.entries(conn, times_of(request), person.institution_id), times=times_of(request),
         )  # fmt: skip
     return await _sent(request, "assessment", assessment.markdown(facts), b"")
+
+
+def _judge(settings: Settings) -> tuple[str, Thresholds]:
+    """Name and thresholds of the model that judges here, which may be others than the settings' own numbers."""
+    from proctor.faces import backends  # OpenCV comes with it, and only this document needs it here
+
+    return backends.judged_by(
+        settings.face_backend, settings.face_recipe, settings.match_accept, settings.match_grey
+    )
 
 
 async def _sent(request: web.Request, name: str, text: str, data: bytes) -> web.Response:

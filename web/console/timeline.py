@@ -20,7 +20,7 @@ def timeline_rows(record: LessonRecord, _: Translate, zone: str) -> list[dict[st
         why = ""
         if check is not None:
             why = learner_words.because(
-                _, learner_words.check(_, check.kind, check.way), _(words.OUTCOMES[check.outcome])
+                _, learner_words.check(_, check.kind, check.way), words.settled(_, check.outcome, check.detail)
             )
         elif row.settled_by.startswith("decision:"):
             why = _("审核员的决定")

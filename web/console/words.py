@@ -44,7 +44,7 @@ CHECK_KINDS = {"start": _n("开始核验"), "random": _n("途中核验"), "end":
 
 OUTCOMES = {
     "passed": _n("通过"),
-    "unclear": _n("看不清"),
+    "unclear": _n("未能判定"),
     "missed": _n("未应答"),
     "mismatch": _n("不符"),
     "our_fault": _n("系统原因未判定"),
@@ -53,6 +53,7 @@ OUTCOMES = {
 }
 
 DETAILS = {
+# Every detail of a verdict, of a decided check and of an enrolled photo.
     "dark": _n("光线太暗"),
     "bright": _n("光线过强"),
     "blurred": _n("画面模糊"),
@@ -63,6 +64,7 @@ DETAILS = {
     "not_sure": _n("相似度在中间地带"),
     "mismatch": _n("与登记照片不是同一人"),
     "changing": _n("几张画面不是同一人"),
+    "enrolled": _n("这次拍摄用作登记照片"),
     "still": _n("几张画面完全相同，不像实时拍摄"),
     "turn_more": _n("转头幅度不够"),
     "turn_less": _n("转头过度，看不到脸"),
@@ -74,12 +76,23 @@ DETAILS = {
     "model_error": _n("系统无法判定"),
     "evidence_gone": _n("画面已不在"),
     "gave_up": _n("系统多次无法判定"),
+    "evidence_altered": _n("保存的画面已损坏，系统无法判定"),
+    "too_late": _n("系统繁忙，没有及时判定"),
+    "queue_full": _n("系统繁忙，没有接收画面"),
     "unreachable": _n("系统当时无法联系到"),
     "too_few": _n("可用的画面太少"),
     "unreadable": _n("图片无法读取"),
     "no_camera": _n("无法使用摄像头"),
     "no_consent": _n("未同意人脸核验"),
-    "declined": _n("学员选择了其他方式"),
+    "denied": _n("没有摄像头权限"),
+    "in_use": _n("摄像头被其他程序占用"),
+    "none": _n("没有找到摄像头"),
+    "black": _n("摄像头画面全黑"),
+    "frozen": _n("摄像头画面没有变化"),
+    "unsupported": _n("浏览器不能使用摄像头"),
+    "declined": _n("学员转交人工核验"),
+    "other_way": _n("学员换了核验方式，但没有完成"),
+    "cannot_act": _n("面部比对通过，但学员表示做不了动作"),
     "no_answer": _n("窗口内没有应答"),
     "code_wrong": _n("短信验证码不对"),
     "answer_wrong": _n("课程问题答错"),
@@ -184,7 +197,12 @@ def cause(_: Translate, row: CauseRow) -> str:
         return _(KINDS["appeal"])
     if kind == "code":
         return _("短信码核验已通过，请电话或现场确认是本人")
-    return detail(_, row.detail) or _(OUTCOMES.get(row.detail, _n("核验没有通过")))
+    return detail(_, row.detail) or _("这次核验需要人工确认")
+
+
+def settled(_: Translate, outcome: str, key: str) -> str:
+    """What a check came to; of one that people must see to, why."""
+    return (detail(_, key) if outcome == "unclear" else "") or _(OUTCOMES[outcome])
 
 
 def burst(_: Translate, row: BurstRow) -> str:

@@ -183,7 +183,7 @@ async def _record(request: web.Request, lesson_id: int, **extra) -> RecordPage:
         totals=[(kind, _(words.KINDS[kind]), sums[kind]) for kind in ORDER],
         counted_ms=sum(sums[kind] for kind in COUNTED), stretches=stretches,
         checks=[
-            (at(c.issued_ms, person.zone), words.check(_, c.kind, c.way), _(words.OUTCOMES[c.outcome]))
+            (at(c.issued_ms, person.zone), words.check(_, c.kind, c.way), words.settled(_, c.outcome, c.detail))
             for c in record.checks
         ],
         decisions=[
@@ -219,7 +219,8 @@ def _stretches(record: LessonRecord, filed: list[Filed], reasons: Reasons, _, zo
         why = ""
         if settled_by in checks:
             check = checks[settled_by]
-            why = words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome]))
+            word = words.settled(_, check.outcome, check.detail)
+            why = words.because(_, _(words.CHECK_KINDS[check.kind]), word)
         elif settled_by.startswith("decision:"):
             action = "void" if kind == "void" else "accept"
             why = _reason(reasons, int(settled_by.removeprefix("decision:")), action) or _(words.ACTIONS[action])

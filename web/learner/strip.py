@@ -121,7 +121,9 @@ def ticks_of(record: LessonRecord, _) -> list[Tick]:
     return [
         Tick(
             check.settled_to_ms, check.outcome == "passed",
-            words.because(_, _(words.CHECK_KINDS[check.kind]), _(words.OUTCOMES[check.outcome])),
+            words.because(
+                _, _(words.CHECK_KINDS[check.kind]), words.settled(_, check.outcome, check.detail)
+            ),
         )
         for check in record.checks
         if check.settled_to_ms is not None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import select
 
+from proctor.core.policy import Policy
+from proctor.modules.accounts.queries import institution_policy
 from proctor.modules.accounts.tables import institutions
 from proctor.modules.catalog.rules import Standing, standing
 from proctor.modules.catalog.tables import class_courses, classes, courses, lessons, rosters
+from proctor.modules.study.rules import policy_of
 
 LESSONS_MAX = 2_000
 
@@ -102,6 +105,26 @@ def _row(row, now_ms: int) -> LessonRow:
             closes_ms=row.closes_ms, now_ms=now_ms,
         ),
     )  # fmt: skip
+
+
+async def policy_of_lesson(
+    conn, institution_id: int, learner_id: int, lesson_id: int, now_ms: int, below: str
+) -> Policy:
+    """The rules by which this learner studies this lesson: of the class, over the institution's, over `below` (JSON
+    of the setting `policy`). Who left the class since falls back to the institution's."""
+    found = await lesson_of_learner(conn, institution_id, learner_id, lesson_id, now_ms)
+    if found is None:
+        return await institution_policy(conn, institution_id, below)
+    return policy_of(below, *await policy_packs(conn, found.class_id))
+
+
+async def persons_to_void(conn, institution_id: int, below: str) -> int:
+    """The fewest people that a void takes anywhere in the institution."""
+    mine = select(classes.c.policy).where(classes.c.institution_id == institution_id).distinct()
+    own = select(institutions.c.policy).where(institutions.c.id == institution_id)
+    pack = (await conn.execute(own)).scalar_one()
+    over = ("{}", *(await conn.execute(mine)).scalars())
+    return min(policy_of(below, pack, one).review_persons for one in over)
 
 
 async def policy_packs(conn, class_id: int) -> tuple[str, str]:

@@ -79,10 +79,10 @@ async def reject(conn, row, *, by: int, reason: str, now_ms: int) -> bool:
     return used
 
 
-async def withdraw(conn, learner_id: int, now_ms: int) -> None:
-    """Consent is gone: no template stays anywhere, and nothing waits any more."""
+async def forget(conn, learner_id: int, now_ms: int, what: str) -> None:
+    """Consent is gone (`withdraw`), or the classes are over (`expire`): no template stays anywhere, nothing waits."""
     for row in await living(conn, learner_id):
-        await _end(conn, row, "withdraw", now_ms)
+        await _end(conn, row, what, now_ms)
 
 
 async def _decided(conn, row, state: State, by: int, reason: str, now_ms: int) -> None:

@@ -18,6 +18,7 @@ class State(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     REPLACED = "replaced"  # a newer one was approved, or handed in before anybody decided
+    EXPIRED = "expired"  # the learner's classes are over for long enough
     WITHDRAWN = "withdrawn"  # consent is gone
 
 
@@ -41,6 +42,10 @@ STEPS: dict[tuple[State, str], State] = {
     (State.RECEIVED, "withdraw"): State.WITHDRAWN,
     (State.UNUSABLE, "withdraw"): State.WITHDRAWN,
     (State.PENDING, "withdraw"): State.WITHDRAWN,
+    (State.RECEIVED, "expire"): State.EXPIRED,
+    (State.UNUSABLE, "expire"): State.EXPIRED,
+    (State.PENDING, "expire"): State.EXPIRED,
+    (State.APPROVED, "expire"): State.EXPIRED,
     (State.APPROVED, "withdraw"): State.WITHDRAWN,
 }
 

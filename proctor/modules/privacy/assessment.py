@@ -27,7 +27,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     key_version: int
     model: str
     accept: float
-    persons_to_void: int
+    grey: float
+    measured: bool  # model and thresholds are the ones that were measured with East-Asian faces
+    persons_to_void: int  # at least
     duties: int
     entries: list[Entry]
     times: Times
@@ -83,12 +85,13 @@ def _risks(facts: Facts) -> Iterator[str]:
     yield ""
     yield "| 风险 | 影响 | 现有控制 | 剩余风险（负责人评定） |"
     yield "| --- | --- | --- | --- |"
+    limits = "阈值按东亚人群数据设定" if facts.measured else "模型或阈值由运营者自定，须说明对东亚人群的测试依据"
     rows = (
         ("人脸信息泄露", "人身、财产安全", "加密、短期保存、密钥可销毁、查看留痕"),
         ("误判为非本人", "学时被暂扣", "单帧不作不利结论，多次尝试，人工核实，可申诉"),
         ("未识破冒用", "补贴资金损失", "随机主动核验、重放检索、人工抽查"),
-        ("自动化决定", "学时被核减", f"程序不核减；核减须 {facts.persons_to_void} 名具名工作人员决定并说明理由"),
-        ("对部分人群准确率偏低", "不公平", "阈值按东亚人群数据设定；看不清不等于不符；非人脸方式随时可选"),
+        ("自动化决定", "学时被核减", f"程序不核减；核减须至少 {facts.persons_to_void} 名具名工作人员决定并说明理由"),
+        ("对部分人群准确率偏低", "不公平", f"{limits}；看不清不等于不符；非人脸方式随时可选"),
         ("强迫或捆绑同意", "自主权", "两种方式效力相同，拒绝与同意同样方便，可随时撤回"),
         ("过度留存", "风险累积", "按下表期限自动删除，另行留存须登记依据和期限"),
     )
@@ -107,7 +110,8 @@ def _safeguards(facts: Facts) -> Iterator[str]:
     yield f"- 加密：{facts.cipher}，主密钥第 {facts.key_version} 版，可不停机轮换。"
     yield "- 每名学员有专属密钥，销毁即不可恢复。"
     yield "- 备份：学员密钥与数据分开备份，只保留最新的密钥文件，已销毁密钥的画面在旧备份中同样无法解密。"
-    yield f"- 比对：模型 {facts.model}，通过阈值 {facts.accept}；每个结论记录模型、版本、阈值和分数。"
+    yield f"- 比对：模型 {facts.model}，相似度达到 {facts.accept:g} 为通过，低于 {facts.grey:g} 为不符。"
+    yield "- 介于两者之间不作结论；每个结论记录模型、版本、阈值和分数。"
     yield "- 访问：按机构和角色隔离；查看画面逐次留痕。"
     yield "- 未成年人：打开其页面或列有他们的列表即留痕。"
     yield "- 查看未成年人画面和电话、通过其照片、改大其年龄，须另一人批准，有效 24 小时。"

@@ -65,7 +65,7 @@ async def ask_erasure(conn, *, institution_id: int, learner_id: int, why: str, a
     )
     await conn.execute(delete(enrolments).where(enrolments.c.learner_id == learner_id))
     await conn.execute(delete(face_traces).where(face_traces.c.learner_id == learner_id))
-    await approving.withdraw(conn, learner_id, now_ms)
+    await approving.forget(conn, learner_id, now_ms, "expire" if why == "enrolment_end" else "withdraw")
     gone = update(face_keys).where(*mine, face_keys.c.kind == "enrolment")
     await conn.execute(gone.values(key_sealed=None, erased_ms=now_ms))
     # A key of pictures waits for the last of them. Who agrees again meanwhile gets a new one, which nothing erases.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, exists, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, insert, literal, or_, select, update
 
 from proctor.errors import Refused
 from proctor.modules.accounts.tables import accounts
@@ -20,12 +20,20 @@ from proctor.ports import Database
 DUTIES_MAX = 200
 
 
+_OPEN_ERASURE = (
+    erasures.c.learner_id == evidence.c.learner_id, erasures.c.done_ms.is_(None),
+    evidence.c.created_ms <= erasures.c.asked_ms,
+)  # fmt: skip
+
+
 def _forgotten() -> ColumnElement[bool]:
     """All of this learner's face of until then is to go."""
-    return exists().where(
-        erasures.c.learner_id == evidence.c.learner_id, erasures.c.done_ms.is_(None),
-        evidence.c.created_ms <= erasures.c.asked_ms,
-    )  # fmt: skip
+    return exists().where(*_OPEN_ERASURE)
+
+
+def _forgotten_why() -> ScalarSelect:
+    """The key of its clock: not everything that goes was withdrawn."""
+    return select(erasures.c.why).where(*_OPEN_ERASURE).order_by(erasures.c.id).limit(1).scalar_subquery()
 
 
 def _taken_back() -> ColumnElement[bool]:
@@ -71,7 +79,8 @@ async def due_evidence(conn, now_ms: int, times: Times, limit: int = 200) -> Map
     why = case(
         (old, "case_limit"),
         (decided, "case_closed"),
-        (or_(_forgotten(), _taken_back()), "withdrawn"),
+        (_taken_back(), "withdrawn"),
+        (_forgotten(), _forgotten_why()),
         (evidence.c.kind == "enrolment", "enrolment_end"),
         (evidence.c.delete_after_ms - evidence.c.created_ms < times.keep_ms, "decided"),
         (evidence.c.created_ms <= now_ms - 2 * times.keep_ms, "duty_ended"),

@@ -19,8 +19,8 @@ from proctor.core.facts import Decided, Spans
 from proctor.core.inputs import Action, Instruction
 from proctor.core.intervals import normalise, subtract, total
 from proctor.errors import Refused, Unavailable
-from proctor.modules.accounts.tables import institutions
 from proctor.modules.audit.service import append_audit
+from proctor.modules.catalog.queries import policy_of_lesson
 from proctor.modules.reviews.queries import CaseDecision, case_spans, decisions_of
 from proctor.modules.reviews.tables import cases, decisions
 from proctor.modules.study import ledger
@@ -60,9 +60,13 @@ class DecisionResult(msgspec.Struct, frozen=True, kw_only=True):
 class Reviews:
     """Use cases of reviewers of one institution at a time."""
 
-    def __init__(self, db: Database, inbox: Inbox, now_ms: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, db: Database, inbox: Inbox, now_ms: Callable[[], int] | None = None, *, policy: str = ""
+    ) -> None:
+        """`policy`: the JSON of the setting, which lies below institution and class."""
         self._db = db
         self._inbox = inbox
+        self._policy = policy
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
 
     async def decide(
@@ -108,7 +112,10 @@ class Reviews:
         now_ms = self._now_ms()
         past = await decisions_of(conn, case.id)
         proposal = next((d for d in reversed(past) if d.action == "propose"), None)
-        step = _step(case, account_id, decision, proposal, await review_persons(conn, case.institution_id))
+        rules = await policy_of_lesson(
+            conn, case.institution_id, case.learner_id, case.lesson_id, now_ms, self._policy
+        )
+        step = _step(case, account_id, decision, proposal, rules.review_persons)
         spans = normalise(decision.spans)
         concerned = await case_spans(conn, case.id)
         if decision.action == "propose":
@@ -209,13 +216,6 @@ async def _load(conn, institution_id: int, case_id: int):
     if case is None:
         raise Refused("no_case")
     return case
-
-
-async def review_persons(conn, institution_id: int) -> int:
-    """How many people a void takes here: two unless the institution's policy says one."""
-    statement = select(institutions.c.policy).where(institutions.c.id == institution_id)
-    policy = json.loads((await conn.execute(statement)).scalar_one() or "{}")
-    return 1 if policy.get("review_persons") == 1 else 2
 
 
 def _step(case, account_id: int, decision: Decision, proposal: CaseDecision | None, persons: int) -> review.Step:

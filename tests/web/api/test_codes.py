@@ -6,10 +6,12 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from proctor.core.facts import CheckWay, Outcome
 from proctor.modules.accounts.tables import accounts, institutions
+from proctor.modules.catalog.tables import classes
 from proctor.modules.codeway import service
 from proctor.modules.codeway.tables import check_codes, texts
 from proctor.modules.reviews.tables import case_causes, cases
@@ -203,12 +205,17 @@ async def test_a_lesson_with_questions_of_its_own_asks_one_of_them(site: Site) -
     assert len(seen) > 1, "the place of the right one says nothing"
 
 
-async def test_one_in_so_many_is_put_before_a_supervisor_once_a_lesson(site: Site) -> None:
+@pytest.mark.parametrize("of_institution", [1, 0])
+async def test_one_in_so_many_is_put_before_a_supervisor_once_a_lesson(site: Site, of_institution: int) -> None:
+    """By the rules of the institution, or by those that its class has of its own."""
     await registered(site)
     world = site.here.world
     async with site.deps.db.write() as conn:
         mine = update(institutions).where(institutions.c.id == world.institution)
-        await conn.execute(mine.values(policy='{"code_spot_one_in": 1}'))
+        await conn.execute(mine.values(policy=f'{{"code_spot_one_in": {of_institution}}}'))
+        if not of_institution:
+            theirs = update(classes).where(classes.c.institution_id == world.institution)
+            await conn.execute(theirs.values(policy='{"code_spot_one_in": 1}'))
     for name in ("k-one", "k-two"):
         ticket = await opened(site, name)
         await call(site, ticket, {"send": True}, name)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import delete, insert, select
+import json
+from pathlib import Path
 
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from proctor.modules.catalog.tables import classes
 from proctor.modules.privacy.tables import filings
 from tests.web.conftest import Site
 from tests.world import NOW_MS
@@ -61,6 +65,39 @@ async def test_documents_are_made_of_what_is_stored_and_leave_a_trace(
         assert answer.headers["Cache-Control"] == "no-store"
         assert kind == "text/html" or path in answer.headers["Content-Disposition"]
     assert ("生成处理活动记录" if "register" in path else "生成影响评估草稿") in await person.page("/console/audit")
+
+
+async def test_the_assessment_names_the_model_that_judges_and_its_own_thresholds(site: Site, tmp_path: Path) -> None:
+    """It printed the setting's 0.45 of a model whose recipe says another."""
+    person = await site.person("administrator")
+
+    async def draft(**given: object) -> str:
+        for name, value in given.items():
+            object.__setattr__(site.deps.settings, name, value)
+        return await person.page("/console/privacy/assessment.html")
+
+    text = await draft()
+    assert "模型 sface-2021dec-int8bq，相似度达到 0.45 为通过，低于 0.36 为不符" in text
+    assert "阈值按东亚人群数据设定" in text
+    assert "阈值按东亚人群数据设定" not in await draft(match_accept=0.4)
+    text = await draft(face_backend="dlib")
+    assert "模型 dlib-resnet-v1，相似度达到 0.899 为通过，低于 0.82 为不符" in text
+    recipe = {
+        "name": "mine", "file": "mine.onnx", "sha256": "abcdef" * 10, "size": 512,
+        "thresholds": {"accept": 0.61, "grey": 0.5, "same": 0.6},
+    }  # fmt: skip
+    (tmp_path / "mine.json").write_text(json.dumps(recipe))
+    text = await draft(face_backend="own", face_recipe=str(tmp_path / "mine.json"))
+    assert "模型 mine@abcdefabcdef，相似度达到 0.61 为通过，低于 0.5 为不符" in text
+    assert "由运营者自定" in text
+
+
+async def test_the_assessment_says_how_few_people_may_void_anywhere(site: Site) -> None:
+    person, mine = await site.person("administrator"), classes.c.institution_id == site.here.world.institution
+    assert "核减须至少 2 名" in await person.page("/console/privacy/assessment.html")
+    async with site.deps.db.write() as conn:
+        await conn.execute(update(classes).where(mine).values(policy='{"review_persons": 1}'))
+    assert "核减须至少 1 名" in await person.page("/console/privacy/assessment.html")
 
 
 async def test_documents_are_for_administrators(site: Site) -> None:

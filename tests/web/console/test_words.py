@@ -10,6 +10,7 @@ import pytest
 
 from proctor.core.facts import CheckKind, FlagKind, Outcome, Status
 from proctor.faces import liveness, match, passive
+from tests.details import details
 from web.console import words
 
 
@@ -18,6 +19,20 @@ def test_every_key_of_the_core_has_its_words() -> None:
     assert {str(status) for status in Status} == words.STATUSES.keys()
     assert {str(kind) for kind in CheckKind} == words.CHECK_KINDS.keys()
     assert {str(outcome) for outcome in Outcome} <= words.OUTCOMES.keys()
+
+
+def test_every_detail_has_its_words() -> None:
+    assert details() == words.DETAILS.keys()
+
+
+def test_who_matched_and_cannot_turn_did_not_fail() -> None:
+    row = SimpleNamespace(cause="check:c1", detail="cannot_act")
+    assert words.cause(str, row) == "面部比对通过，但学员表示做不了动作"  # type: ignore[arg-type]
+    assert words.settled(str, "unclear", "cannot_act") == "面部比对通过，但学员表示做不了动作"
+    assert words.settled(str, "missed", "no_camera") == "未应答"
+    # A page may send a word of its own with which it declines.
+    row = SimpleNamespace(cause="check:c1", detail="broken_arm")
+    assert words.cause(str, row) == "这次核验需要人工确认"  # type: ignore[arg-type]
 
 
 def test_every_cue_has_its_words() -> None:

@@ -9,6 +9,7 @@ import pytest
 from proctor.adapters.sql_records import SqlRecords
 from proctor.core.facts import CheckKind, Outcome, Reason, Refused, Status
 from proctor.ports import SeatWrite
+from tests.details import details, faults
 from tests.modules.studies import DAY
 from tests.web.conftest import Site
 from tests.world import NOW_MS
@@ -20,6 +21,14 @@ def test_every_fate_reason_and_outcome_has_its_words() -> None:
     assert {str(reason) for reason in Reason} <= words.REASONS.keys()
     assert {str(kind) for kind in CheckKind} == words.CHECK_KINDS.keys()
     assert {str(outcome) for outcome in Outcome} <= words.OUTCOMES.keys()
+    assert details() - faults() == words.DETAILS.keys(), "what waits for a person says why"
+
+
+def test_who_matched_and_cannot_turn_does_not_read_that_the_picture_was_poor() -> None:
+    assert words.settled(str, "unclear", "cannot_act") == "面部比对已通过，没有做动作，已提交人工核验"
+    assert words.settled(str, "unclear", "broken_arm") == "已提交人工核验"
+    assert words.settled(str, "our_fault", "too_late") == words.OUTCOMES["our_fault"]
+    assert "看清" not in words.MEANINGS["waiting"], "there are many reasons to wait"
 
 
 async def refused(site: Site, from_ms: int, to_ms: int, reason: Reason) -> None:
@@ -56,7 +65,7 @@ async def test_every_stretch_says_what_it_is_and_why(site: Site) -> None:
     person = await site.person("learner")
     text = await person.page("/records/lessons/1")
     for range_, title, why in (
-        ("00:00-00:06", "已生效", "途中核验：通过"), ("00:06-00:10", "待人工核验", "途中核验：没有看清"),
+        ("00:00-00:06", "已生效", "途中核验：通过"), ("00:06-00:10", "待人工核验", "途中核验：光线太暗，没有看清"),
         ("00:20-01:10", "未计入", "页面不在前台"),
     ):  # fmt: skip
         (found,) = re.findall(rf"<summary>(?:(?!</summary>).)*{range_}(?:(?!</summary>).)*</summary>", text, re.S)
