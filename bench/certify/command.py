@@ -114,7 +114,7 @@ async def _apart(plan: Plan, findings: Findings, raw: Path, progress: Progress) 
             if not await steady.finish(full):
                 own.notes.append("S14 之后最后的心跳未能全部落库 (S14: not everybody's last beat was stored)")
             found = own.truths["S14"] = await steady.held_to_truth(full, own)
-            own.rows += steady.truth_rows("S14", found, plan.online, outage=True)
+            own.rows += steady.truth_rows("S14", found, plan.online)
             own.rows += await past.fence_rows(settings)
     findings.rows += own.rows
     findings.parts += own.parts
@@ -176,7 +176,7 @@ async def _faults(
         ran = sorted(wanted & FAULTS)
         found = findings.truths["、".join(ran)] = await steady.held_to_truth(full, findings)
         for name in ran:
-            findings.rows += steady.truth_rows(name, found, plan.online, outage=True)
+            findings.rows += steady.truth_rows(name, found, plan.online)
 
 
 async def _rest(
@@ -188,7 +188,7 @@ async def _rest(
         if not await steady.finish(full):
             findings.notes.append("S12 之后最后的心跳未能全部落库 (S12: not everybody's last beat was stored)")
         found = findings.truths["S12"] = await steady.held_to_truth(full, findings)
-        findings.rows += steady.truth_rows("S12", found, plan.online, outage=bool(set(plan.scenarios) & FAULTS))
+        findings.rows += steady.truth_rows("S12", found, plan.online)
 
 
 async def _rush(

@@ -30,6 +30,7 @@ from bench.certify.student import (
     LIVE,
     OPENING,
     OVER,
+    PAUSE_S,
     Student,
     close_code_of,
     read_ack,
@@ -45,7 +46,7 @@ EVENTS_MAX = 64  # then the wheel is looked at again
 WORD_EVERY_S = 1.0
 RECV_BYTES = 65_536
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
-NUDGE_S, PAUSE_S = 17.0, 25.0  # as the default rules are: durable_nudge_ms, durable_pause_ms
+NUDGE_S = 17.0  # as the default rules are: durable_nudge_ms
 BEHIND_BEATS = 2  # in an ordinary minute the newest durable beat is the one before
 STDIN = 0
 BYE = masked(b'{"t":"bye"}')

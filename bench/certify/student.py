@@ -19,6 +19,7 @@ IDLE, DIALING, GREETING, OPENING, LIVE, WAITING, OVER = range(7)
 # As the player's own back-off and patience are.
 BACKOFF_LEAST_S, BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.05, 0.4, 10.0
 PATIENCE_S, PATIENCE_MORE_S, PATIENCE_MOST_S = 3.0, 1.5, 12.0
+PAUSE_S = 25.0  # as the default rules are: durable_pause_ms
 USER_CODE, LAST_CODE = 4_400, 5_000
 
 
@@ -107,8 +108,11 @@ class Student:
         return masked(json.dumps({"t": "start", "v": 1, "ticket": ticket}).encode())
 
     def resume(self, now_s: float) -> bytes:
-        """The same page again, with everything that was played since the newest durable beat."""
-        self.resumed_ms = self.pos + self._played_ms(now_s)
+        """The same page again, with everything that was played since the newest durable beat.
+
+        A player without a line pauses itself, too, when nothing became durable for so long: it claims no more.
+        """
+        self.resumed_ms = self.pos + self._played_ms(min(now_s, max(self.at_s, self.durable_at_s + PAUSE_S)))
         spans = [[self.durable_ms, self.resumed_ms]] if self.resumed_ms > self.durable_ms else []
         return masked(json.dumps({
             "t": "resume", "v": 1, "token": self.token, "fence": self.fence, "pos": self.resumed_ms, "spans": spans,

@@ -92,10 +92,8 @@ def test_truth_that_does_not_hold_misses() -> None:
     assert missed(rows) == ["certify_s3_missing", "certify_s3_lost_ms"]
 
 
-def test_a_house_that_grants_nothing_is_not_true_either_but_for_an_outage_that_no_rule_pays_for() -> None:
-    found = Truth(learners=9, short_most_ms=10_001)
-    assert missed(steady.truth_rows("S5", found, 9)) == ["certify_s3_short_ms"]
-    assert missed(steady.truth_rows("S6", found, 9, outage=True)) == []
+def test_a_house_that_grants_nothing_is_not_true_either() -> None:
+    assert missed(steady.truth_rows("S5", Truth(learners=9, short_most_ms=10_001), 9)) == ["certify_s3_short_ms"]
 
 
 def test_cores_of_a_process_that_was_started_anew_begin_anew() -> None:

@@ -72,6 +72,18 @@ def test_a_reconnect_claims_since_the_newest_durable_beat_and_plays_on_from_ther
     assert one.broken_ms == 0 and one.resumes == 1
 
 
+def test_a_player_without_a_line_plays_no_longer_than_the_rules_let_it() -> None:
+    """After a long restart it claimed a minute, was granted 30 s, and was too fast for the rest of the day."""
+    one = playing()
+    one.beat("beat", 110.0, 110.0)
+    one.acked_by(ack(2, 2, 10_000), 110.1)
+    one.cut(1_006, 112.0, 0.0)
+    hello = said(one.resume(170.0))
+    assert hello.spans == [(10_000, 35_000)], "25 s after the newest durable beat it paused itself"
+    assert said(one.welcome(welcome([(0, 35_000)]), 171.0)).playing
+    assert said(one.beat("beat", 181.0, 181.0)).span == (35_000, 45_000)
+
+
 def test_durable_media_that_a_welcome_does_not_cover_is_seen() -> None:
     one = playing()
     one.beat("beat", 110.0, 110.0)
