@@ -26,7 +26,7 @@ def _n(text: str) -> str:
 KINDS = {
     "mismatch": _n("与实名照片不符"),
     "misses": _n("漏检偏多"),
-    "unclear": _n("看不清，等待人工核验"),
+    "unclear": _n("未能判定，等待人工核验"),
     "no_consent": _n("未同意人脸核验，等待人工"),
     "flags": _n("学习过程有疑点"),
     "spot": _n("抽查：本人凭短信码通过核验"),
@@ -52,8 +52,8 @@ OUTCOMES = {
     "cancelled": _n("已取消"),
 }
 
-DETAILS = {
 # Every detail of a verdict, of a decided check and of an enrolled photo.
+DETAILS = {
     "dark": _n("光线太暗"),
     "bright": _n("光线过强"),
     "blurred": _n("画面模糊"),
@@ -63,8 +63,8 @@ DETAILS = {
     "turned": _n("没有正对镜头"),
     "not_sure": _n("相似度在中间地带"),
     "mismatch": _n("与登记照片不是同一人"),
-    "changing": _n("几张画面不是同一人"),
     "enrolled": _n("这次拍摄用作登记照片"),
+    "changing": _n("几张画面不是同一人"),
     "still": _n("几张画面完全相同，不像实时拍摄"),
     "turn_more": _n("转头幅度不够"),
     "turn_less": _n("转头过度，看不到脸"),
@@ -75,21 +75,21 @@ DETAILS = {
     "photo_unusable": _n("实名照片无法用于比对"),
     "model_error": _n("系统无法判定"),
     "evidence_gone": _n("画面已不在"),
-    "gave_up": _n("系统多次无法判定"),
     "evidence_altered": _n("保存的画面已损坏，系统无法判定"),
     "too_late": _n("系统繁忙，没有及时判定"),
     "queue_full": _n("系统繁忙，没有接收画面"),
+    "gave_up": _n("系统多次无法判定"),
     "unreachable": _n("系统当时无法联系到"),
     "too_few": _n("可用的画面太少"),
     "unreadable": _n("图片无法读取"),
     "no_camera": _n("无法使用摄像头"),
-    "no_consent": _n("未同意人脸核验"),
     "denied": _n("没有摄像头权限"),
     "in_use": _n("摄像头被其他程序占用"),
     "none": _n("没有找到摄像头"),
     "black": _n("摄像头画面全黑"),
     "frozen": _n("摄像头画面没有变化"),
     "unsupported": _n("浏览器不能使用摄像头"),
+    "no_consent": _n("未同意人脸核验"),
     "declined": _n("学员转交人工核验"),
     "other_way": _n("学员换了核验方式，但没有完成"),
     "cannot_act": _n("面部比对通过，但学员表示做不了动作"),
