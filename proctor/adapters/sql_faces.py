@@ -62,27 +62,29 @@ class SqlFaces:
         except Refused:
             return None  # its key was erased a moment ago
 
-    async def photo(self, learner_id: int) -> bytes | None:
+    async def photo(self, learner_id: int) -> tuple[str, bytes] | None:
         row = await self._enrolment(learner_id)
         if row is None:
             return None
         try:
-            return msgspec.msgpack.decode(await self._blobs.get(row.evidence_id), type=list[bytes])[0]
+            blob = await self._blobs.get(row.evidence_id)
+            return row.evidence_id, msgspec.msgpack.decode(blob, type=list[bytes])[0]
         except Refused:
             return None
 
-    async def set_template(self, learner_id: int, template: np.ndarray, model: str) -> None:
+    async def set_template(self, learner_id: int, evidence_id: str, template: np.ndarray, model: str) -> None:
         sealed = await self._sealed(learner_id, template)
         async with self._db.write() as conn:
-            where = enrolments.c.learner_id == learner_id
-            await conn.execute(update(enrolments).where(where).values(template_sealed=sealed, model=model))
+            # Another photo may have been approved meanwhile: it must not get the template of this one.
+            where = (enrolments.c.learner_id == learner_id, enrolments.c.evidence_id == evidence_id)
+            await conn.execute(update(enrolments).where(*where).values(template_sealed=sealed, model=model))
 
     async def _sealed(self, learner_id: int, template: np.ndarray) -> bytes:
         key = await self._keys.sealing(learner_id=learner_id, kind="enrolment")
         return key.seal(np.asarray(template, "<f4").tobytes(), FIELD)
 
     async def enrol(self, job: FaceJob, template: np.ndarray, model: str, photo: bytes) -> bool:
-        if await self._enrolment(job.learner_id) is not None:
+        if await self._db.read_in_one(lambda conn: _no_first_capture(conn, job.learner_id)):
             return False
         blob = msgspec.msgpack.encode([photo])
         evidence_id = await self._blobs.put(
@@ -103,14 +105,13 @@ class SqlFaces:
         self, job: FaceJob, sealed: bytes, model: str, evidence_id: str, blob: bytes, now_ms: int
     ) -> bool:
         async with self._db.write() as conn:
-            known = select(enrolments.c.learner_id).where(enrolments.c.learner_id == job.learner_id)
             # Consent may be withdrawn while the burst is judged: nothing of the face is kept then. Who withdraws
             # locks the seat as well, so this look holds until the enrolment stands.
             await lock_seat(conn, job.learner_id)
             key = select(face_keys.c.key_sealed).where(face_keys.c.id == key_id_of(sealed))
             if not await _consented(conn, job.learner_id) or (await conn.execute(key)).scalar_one() is None:
                 return False
-            if (await conn.execute(known)).first() is not None:
+            if await _no_first_capture(conn, job.learner_id):
                 return False
             await conn.execute(
                 insert(enrolments).values(
@@ -169,6 +170,11 @@ async def _enter(conn, one: Judged, now_ms: int) -> None:
         # Nobody needs these pictures any more: the next sweep deletes them. Others go when their check is decided.
         where = (evidence.c.id == job.evidence_id, evidence.c.held.is_(False))
         await conn.execute(update(evidence).where(*where).values(delete_after_ms=now_ms))
+
+
+async def _no_first_capture(conn, learner_id: int) -> bool:
+    """Whether no check takes a photo of this learner by itself."""
+    return (await conn.execute(approving.no_first_capture([learner_id]))).first() is not None
 
 
 async def _consented(conn, learner_id: int) -> bool:

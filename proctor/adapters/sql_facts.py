@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, insert, select, update
 
 from proctor.core.facts import CheckDecided, CheckIssued, CheckTried, CheckUndecided, Completed, Fact, Outcome
-from proctor.modules.accounts.tables import accounts
 from proctor.modules.privacy.tables import evidence
-from proctor.modules.reviews.rules import CaseCall, case_of
-from proctor.modules.reviews.tables import case_causes, cases
+from proctor.modules.reviews.opening import open_case
+from proctor.modules.reviews.rules import case_of
 from proctor.modules.schema import upsert
 from proctor.modules.study.tables import checks, lesson_states
 from proctor.ports import SeatWrite
@@ -30,13 +29,14 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
         }  # fmt: skip
         await conn.execute(update(checks).where(checks.c.id == fact.check_id).values(**values))
         case = fact.review or fact.outcome is Outcome.MISMATCH
-        # A case needs the pictures of all tries; without one they go with the next sweep.
-        pictures = evidence.c.check_id == fact.check_id
+        # A case needs the pictures of all tries; without one they go with the next sweep. A photo that this check
+        # enrolled has a life of its own: it stays while it is in use, however the case ends.
+        pictures = (evidence.c.check_id == fact.check_id, evidence.c.kind == "burst")
         if case:
-            await conn.execute(update(evidence).where(pictures).values(held=True))
+            await conn.execute(update(evidence).where(*pictures).values(held=True))
         else:
-            burst = (pictures, evidence.c.kind == "burst", evidence.c.held.is_(False))
-            await conn.execute(update(evidence).where(*burst).values(delete_after_ms=fact.at_ms))
+            free = (*pictures, evidence.c.held.is_(False))
+            await conn.execute(update(evidence).where(*free).values(delete_after_ms=fact.at_ms))
     elif isinstance(fact, CheckUndecided):
         outcome = "our_fault" if fact.why == "our_fault" else "cancelled"
         values = {"outcome": outcome, "detail": fact.why[:64], "decided_ms": fact.at_ms}
@@ -45,7 +45,7 @@ async def apply_fact(conn, learner_id: int, fact: Fact) -> None:
         await _completed(conn, learner_id, fact.lesson_id, fact.at_ms)
     call = case_of(fact)
     if call is not None:
-        await _open_case(conn, learner_id, fact.lesson_id, call, fact.at_ms)
+        await open_case(conn, learner_id, fact.lesson_id, call, fact.at_ms)
 
 
 async def _check_issued(conn, learner_id: int, fact: CheckIssued) -> None:
@@ -76,30 +76,6 @@ async def forget_checks(conn, learner_ids: Sequence[int], known: Sequence[str], 
     """One check at a time: whatever is still pending but the `known` ones was forgotten with the store or the
     gateway that knew it."""
     await conn.execute(_FORGET, {"learners": list(learner_ids), "known": list(known), "at_ms": at_ms})
-
-
-async def _open_case(conn, learner_id: int, lesson_id: int, call: CaseCall, at_ms: int) -> None:
-    """One open case per learner, lesson and kind: more of the same joins it and moves its version."""
-    where = (
-        cases.c.learner_id == learner_id,
-        cases.c.lesson_id == lesson_id,
-        cases.c.kind == call.kind,
-        cases.c.status != "closed",
-    )
-    case_id = (await conn.execute(select(cases.c.id).where(*where))).scalar_one_or_none()
-    if case_id is None:
-        border = select(accounts.c.institution_id).where(accounts.c.id == learner_id)
-        institution_id = (await conn.execute(border)).scalar_one()
-        row = {
-            "institution_id": institution_id, "learner_id": learner_id, "lesson_id": lesson_id, "kind": call.kind,
-            "severity": call.severity, "opened_ms": at_ms, "updated_ms": at_ms,
-        }  # fmt: skip
-        case_id = (await conn.execute(insert(cases).values(**row))).inserted_primary_key[0]
-    else:
-        moved = {"version": cases.c.version + 1, "updated_ms": at_ms}
-        await conn.execute(update(cases).where(cases.c.id == case_id).values(**moved))
-    cause = {"case_id": case_id, "cause": call.cause[:64], "detail": call.detail, "at_ms": at_ms}
-    await conn.execute(insert(case_causes).values(**cause))
 
 
 async def touch_lessons(conn, items: Sequence[SeatWrite]) -> None:

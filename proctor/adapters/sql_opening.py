@@ -23,7 +23,8 @@ from proctor.core.snapshot import decode_snapshot, encode_snapshot, newer
 from proctor.modules.accounts.tables import accounts, institutions, login_sessions
 from proctor.modules.catalog.rules import licence_of
 from proctor.modules.catalog.tables import class_courses, classes, lessons, rosters
-from proctor.modules.privacy.tables import consents, enrolments
+from proctor.modules.identity import approving
+from proctor.modules.privacy.tables import consents
 from proctor.modules.schema import Key, insert_new
 from proctor.modules.study.rules import policy_of
 from proctor.modules.study.tables import ledger, seats
@@ -385,7 +386,7 @@ async def _reached(conn, requests: Sequence[OpenSeat]) -> dict[tuple[int, int], 
     return {(learner_id, lesson_id): ms for learner_id, lesson_id, ms in (await conn.execute(_REACHED, wanted)).all()}
 
 
-_ENROLLED = select(enrolments.c.learner_id).where(enrolments.c.learner_id.in_(_LEARNERS))
+_ENROLLED = approving.no_first_capture(_LEARNERS)  # the page must not promise that a check takes the photo
 _CONSENTS = (
     select(consents.c.learner_id, consents.c.choice)
     .where(consents.c.learner_id.in_(_LEARNERS), consents.c.purpose == "face_check")

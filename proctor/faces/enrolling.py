@@ -1,7 +1,8 @@
 """The desk for new photos: measure, make the template, look for a second account, ask an authority.
 
 It decides nothing against anybody: what it finds stands beside the photo when a person decides. Only an authority's
-"same" approves. One photo at a time, in the background of a face worker.
+"same" approves. One photo at a time, in the background of a face worker. A photo is the desk's until all of that was
+done: a desk that dies on the way leaves it to another, which begins anew.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import structlog
 
 from proctor.errors import Refused, Unavailable
 from proctor.faces import quality
-from proctor.faces.models import FaceModel
+from proctor.faces.models import SFACE, FaceModel
 from proctor.modules.identity.rules import Quality, wanting
 from proctor.ports import Claimed, Evidence, IdentityAuthority, Word
 
@@ -52,18 +53,33 @@ class EnrolmentRecords(Protocol):
         """The next photo, kept from other desks for a minute."""
         ...
 
-    async def looked(self, waiting: Waiting, found: Measured, model: str) -> None: ...
+    async def looked(self, waiting: Waiting, found: Measured, model: str) -> bool:
+        """What was measured stands beside the photo, which is still the desk's. False, and nothing is stored, when
+        it is not any more: withdrawn, replaced or rejected meanwhile.
 
-    async def flag_alike(self, waiting: Waiting, template: np.ndarray, model: str) -> int:
-        """Compare with all templates of this model in the institution; returns how many flags are new."""
+        The template stands there before anybody searches: of two alike photos at one moment one meets the other."""
+        ...
+
+    async def flag_alike(
+        self, waiting: Waiting, template: np.ndarray, model: str, alike: float = SFACE.alike
+    ) -> int:
+        """Compare with all templates of this model in the institution, those that wait for a decision as well;
+        returns how many flags are new. `alike`: the cosine from which on a person looks, on the model's scale."""
         ...
 
     async def claimed(self, waiting: Waiting, *, passes_on: bool) -> tuple[str, str] | None:
-        """Name and number; None without a number, or when they would leave this installation (`passes_on`) and the
-        learner did not agree to that."""
+        """Name and number; None without a number, when the photo is not the desk's any more or the consent to face
+        checks is gone, or when they would leave this installation (`passes_on`) and the learner did not agree."""
         ...
 
-    async def answered(self, waiting: Waiting, word: Word, authority: str) -> None: ...
+    async def answered(self, waiting: Waiting, word: Word, authority: str) -> None:
+        """The authority's word stands beside the photo."""
+        ...
+
+    async def done(self, waiting: Waiting) -> None:
+        """The photo goes from the desk to people; an authority's "same" approves it, unless two accounts look
+        alike."""
+        ...
 
 
 class Desk:
@@ -86,6 +102,10 @@ class Desk:
             except Unavailable as gone:
                 log.warning("desk_waits", port=gone.port)
                 wait_s = AWAY_S
+            except Exception as error:
+                # Nobody waits for this task: it would end without a word, and every photo would wait for ever.
+                log.error("desk_failed", error=type(error).__name__, exc_info=error)
+                wait_s = AWAY_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s)
 
@@ -94,22 +114,38 @@ class Desk:
         waiting = await self._records.waiting()
         if waiting is None:
             return False
+        if self._models is None:
+            self._models = await asyncio.to_thread(self._make)
+        try:
+            await self._examine(waiting, self._models)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # Whatever a photo does to a library: people are told of it, and the next one is looked at.
+            log.error("photo_failed", enrolment=waiting.number, error=type(error).__name__, exc_info=error)
+            await self._records.looked(waiting, Measured(problem="model_error", quality=Quality()), "")
+        await self._records.done(waiting)
+        return True
+
+    async def _examine(self, waiting: Waiting, models: FaceModel) -> None:
+        """All that stands beside the photo when it goes before people."""
         try:
             photo = msgspec.msgpack.decode(await self._evidence.get(waiting.evidence_id), type=list[bytes])[0]
         except (Refused, msgspec.MsgspecError, IndexError):
-            gone = Measured(problem="evidence_gone", quality=Quality())
-            await self._records.looked(waiting, gone, "")
-            return True
-        if self._models is None:
-            self._models = await asyncio.to_thread(self._make)
-        models = self._models
+            await self._records.looked(waiting, Measured(problem="evidence_gone", quality=Quality()), "")
+            return
+        except AssertionError as error:
+            log.error("evidence_altered", enrolment=waiting.number, error=str(error))
+            await self._records.looked(waiting, Measured(problem="unreadable", quality=Quality()), "")
+            return
         found = await asyncio.to_thread(measure, models, photo)
-        await self._records.looked(waiting, found, models.name)
+        if not await self._records.looked(waiting, found, models.name):
+            return
         if found.template is not None:
-            await self._records.flag_alike(waiting, found.template, models.name)
+            alike = (models.own or SFACE).alike
+            await self._records.flag_alike(waiting, found.template, models.name, alike)
         if not found.problem:
             await self._ask(waiting, photo)
-        return True
 
     async def _ask(self, waiting: Waiting, photo: bytes) -> None:
         claimed = await self._records.claimed(waiting, passes_on=not self._authority.is_local)

@@ -33,18 +33,21 @@ class FaceRecords(Protocol):
         """The template of that model, or None when there is no enrolment."""
         ...
 
-    async def photo(self, learner_id: int) -> bytes | None:
-        """The enrolled photo, when it has no template of the current model yet."""
+    async def photo(self, learner_id: int) -> tuple[str, bytes] | None:
+        """Evidence id and picture of the enrolled photo, when it has no template of the current model yet."""
         ...
 
     async def earlier(self, job: FaceJob, model: str) -> Sequence[Trace]:
         """Traces of this learner's other bursts, of that model, the newest first."""
         ...
 
-    async def set_template(self, learner_id: int, template: np.ndarray, model: str) -> None: ...
+    async def set_template(self, learner_id: int, evidence_id: str, template: np.ndarray, model: str) -> None:
+        """Of this photo; nothing when another is in use by now."""
+        ...
 
     async def enrol(self, job: FaceJob, template: np.ndarray, model: str, photo: bytes) -> bool:
-        """Store the first capture as the enrolment. False when there is one already: the first stays."""
+        """Store the first capture as the enrolment. False when there is one already: the first stays. False as well
+        when people rejected one that was in use: a person says then which photo is the learner's."""
         ...
 
     async def judged(self, done: Sequence[Judged]) -> None:

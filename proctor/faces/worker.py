@@ -122,6 +122,16 @@ class Worker:
 
     async def _inputs(self, job: FaceJob) -> Inputs | Judged:
         """What is needed to judge this burst, or the word on it when there is one without looking."""
+        try:
+            return await self._found(job)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # A damaged template or trace must not end the worker, and others with it, at every delivery.
+            log.error("record_altered", check=job.check_id, error=type(error).__name__, exc_info=error)
+            return self._ours(job, "model_error", dead=True)
+
+    async def _found(self, job: FaceJob) -> Inputs | Judged:
         if job.deliveries > DELIVERIES_MAX:
             return self._ours(job, "gave_up", dead=True)
         if not await self._records.consented(job.learner_id):
@@ -147,13 +157,13 @@ class Worker:
             if inputs.template is None:
                 inputs = msgspec.structs.replace(inputs, template=await self._made_template(job.learner_id))
             found = await self._look(job, inputs)
+            return self._word(job, found) if found.template is None else await self._enrolled(job, inputs, found)
         except Unavailable:
             raise
         except Exception as error:
             # Whatever a picture does to a library: it is our fault, people see it, and the worker lives on.
             log.error("judging_failed", check=job.check_id, error=type(error).__name__, exc_info=error)
             return self._ours(job, "model_error", dead=True)
-        return self._word(job, found) if found.template is None else await self._enrolled(job, inputs, found)
 
     async def _look(self, job: FaceJob, inputs: Inputs) -> Judgement:
         return await asyncio.to_thread(
@@ -169,7 +179,8 @@ class Worker:
         first = await self._records.enrol(job, found.template, self._judge.model, inputs.frames[found.best])
         if first:
             return self._word(job, found, enrolled=True)
-        # There is an enrolment after all: made between our two looks, or a photo in which no face can be used.
+        # There is an enrolment after all: made between our two looks, or a photo in which no face can be used. Or
+        # people rejected one that was in use, and nobody has approved another yet.
         template = await self._records.template(job.learner_id, self._judge.model)
         template = template if template is not None else await self._made_template(job.learner_id)
         if template is None:
@@ -187,12 +198,13 @@ class Worker:
 
     async def _made_template(self, learner_id: int) -> np.ndarray | None:
         """From the enrolled photo, for the first burst with this model."""
-        photo = await self._records.photo(learner_id)
-        if photo is None:
+        found = await self._records.photo(learner_id)
+        if found is None:
             return None
+        evidence_id, photo = found
         template = await asyncio.to_thread(self._judge.template_of, photo)
         if template is not None:
-            await self._records.set_template(learner_id, template, self._judge.model)
+            await self._records.set_template(learner_id, evidence_id, template, self._judge.model)
         return template
 
     def _ours(self, job: FaceJob, why: str, *, dead: bool = False) -> Judged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from msgspec.structs import replace
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from proctor.adapters.memory_records import MemoryRecords
 from proctor.adapters.memory_tables import Account, Class, Institution, Lesson
@@ -31,6 +31,7 @@ from proctor.core.inputs import Licence, PendingCheck, Snapshot
 from proctor.core.snapshot import encode_snapshot
 from proctor.modules.accounts.tables import accounts, institutions
 from proctor.modules.catalog.tables import lessons
+from proctor.modules.privacy.tables import evidence
 from proctor.modules.reviews.tables import case_causes, cases
 from proctor.modules.study import ledger, queries
 from proctor.modules.study.tables import checks, facts, rollups, seats
@@ -221,6 +222,24 @@ async def test_a_lesson_that_was_taken_down_says_until_when_it_earned(either) ->
     (answer,) = await records.open_seats([request(world, 2)])
     ended = Licence(earns=False, reason="unfiled", until_redis_ms=NOW_MS - 5)
     assert isinstance(answer, SeatOpened) and answer.licence == ended
+
+
+async def test_a_case_holds_the_pictures_of_its_tries_and_not_the_photo_that_its_check_enrolled(db) -> None:
+    """A photo that was taken at the check was held with the case, and deleted with it while it was in use."""
+    world, records = await opened(db)
+    check = f"c{world.learner}-1"
+    async with db.write() as conn:
+        for kind in ("burst", "enrolment"):
+            row = {
+                "id": f"{kind}{world.learner}", "institution_id": world.institution, "learner_id": world.learner,
+                "kind": kind, "check_id": check, "sha256": "0" * 64, "created_ms": NOW_MS,
+                "delete_after_ms": NOW_MS + 1_000,
+            }  # fmt: skip
+            await conn.execute(insert(evidence).values(**row))
+    await records.write([write(world, 1, decided(world, 1, Outcome.UNCLEAR, review=True))])
+    async with db.read() as conn:
+        mine = select(evidence.c.kind, evidence.c.held).where(evidence.c.check_id == check)
+        assert dict(tuple(row) for row in (await conn.execute(mine)).all()) == {"burst": True, "enrolment": False}
 
 
 async def test_a_check_for_people_opens_one_case_and_more_of_the_same_joins_it(db) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import cv2
 import numpy as np
 import pytest
 
-from proctor.faces.enrolling import measure
+from proctor.adapters.authority import LocalAuthority
+from proctor.adapters.memory import MemoryEvidence
+from proctor.errors import Unavailable
+from proctor.faces import enrolling
+from proctor.faces.enrolling import Desk, measure
 from tests.pictures import person_a, person_b
 
 
@@ -38,3 +44,25 @@ def test_what_is_no_photo_to_enrol_with_says_why(models, what: str) -> None:
     found = measure(models, shown)
     wanted = {"nothing": "no_face", "broken": "unreadable", "two": "many_faces", "dark": "dark", "small": "small"}
     assert found.problem in (wanted[what], "no_face") and found.problem
+
+
+@pytest.mark.parametrize("error", [AssertionError("altered"), RuntimeError("of an engine"), Unavailable("sql")])
+async def test_a_desk_never_ends_without_a_word(monkeypatch, error: Exception) -> None:
+    """Nobody waited for its task: it was gone, and every photo from then on waited for ever."""
+    monkeypatch.setattr(enrolling, "AWAY_S", 0.01)
+    monkeypatch.setattr(enrolling, "EVERY_S", 0.01)
+    stop, asked = asyncio.Event(), []
+
+    class Records:
+        async def waiting(self) -> None:
+            asked.append(1)
+            if len(asked) == 1:
+                raise error
+            if len(asked) > 2:
+                stop.set()
+
+    desk = Desk(
+        records=Records(), evidence=MemoryEvidence(), authority=LocalAuthority(), models=lambda: None  # type: ignore[arg-type]
+    )
+    await asyncio.wait_for(desk.run(stop), 5)
+    assert len(asked) == 3

@@ -65,13 +65,14 @@ class MemoryFaces:
         found = self.templates.get(learner_id)
         return found[1] if found and found[0] == model else None
 
-    async def photo(self, learner_id: int) -> bytes | None:
+    async def photo(self, learner_id: int) -> tuple[str, bytes] | None:
         self._call()
-        return self.photos.get(learner_id)
+        found = self.photos.get(learner_id)
+        return None if found is None else (f"photo-{learner_id}", found)
 
-    async def set_template(self, learner_id: int, template: np.ndarray, model: str) -> None:
+    async def set_template(self, learner_id: int, evidence_id: str, template: np.ndarray, model: str) -> None:
         self._call()
-        if learner_id in self.photos:
+        if learner_id in self.photos and evidence_id == f"photo-{learner_id}":
             self.templates[learner_id] = (model, template)
 
     async def enrol(self, job: FaceJob, template: np.ndarray, model: str, photo: bytes) -> bool:
@@ -297,6 +298,60 @@ async def test_a_model_that_fails_is_our_fault_and_the_next_burst_is_judged(
     assert [dead.why for dead in await room.jobs.dead(9)] == ["model_error"]
     await room.put(man, "c2")
     assert (await room.judged("c2")).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("where", ["template", "earlier"])
+async def test_a_damaged_record_is_our_fault_for_its_check_alone(
+    room: Room, man: list[bytes], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It ended the worker, and the next one that got the burst, until the queue gave it up."""
+
+    async def damaged(*_args: object) -> None:
+        raise AssertionError("enrolment.template does not open: altered, or of another learner")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(room.records, where, damaged)
+        await room.put(man)
+        verdict = await room.judged()
+    assert (verdict.outcome, verdict.detail) == (Outcome.OUR_FAULT, "model_error")
+    assert [dead.why for dead in await room.jobs.dead(9)] == ["model_error"], "people can find it"
+    await room.put(man, "c2")
+    assert (await room.judged("c2")).outcome is Outcome.PASSED
+
+
+async def test_a_template_damaged_while_a_burst_enrols_ends_no_worker(
+    room: Room, man: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def lost(*_args: object) -> bool:
+        return False
+
+    async def damaged(*_args: object) -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise AssertionError("altered")
+
+    monkeypatch.setattr(room.records, "enrol", lost)
+    monkeypatch.setattr(room.records, "template", damaged)
+    await room.put(man)
+    verdict = await room.judged()
+    assert (verdict.outcome, verdict.detail) == (Outcome.OUR_FAULT, "model_error")
+
+
+async def test_who_may_not_enrol_by_a_check_waits_for_a_person(
+    room: Room, man: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People rejected the photo that was in use: there is nothing to compare with, and nothing is taken."""
+
+    async def barred(*_args: object) -> bool:
+        return False
+
+    monkeypatch.setattr(room.records, "enrol", barred)
+    job = await room.put(man)
+    verdict = await room.judged()
+    assert (verdict.outcome, verdict.detail, verdict.enrolled) == (Outcome.UNCLEAR, "photo_unusable", False)
+    assert job.evidence_id in room.evidence.blobs, "a person will want to see these"
 
 
 async def test_what_is_away_is_asked_again_and_nothing_is_lost(room: Room, man: list[bytes]) -> None:

@@ -219,9 +219,9 @@ class FaceBook:
         return b"template"
 
     async def photo(self, learner_id: int):
-        return b"photo"
+        return "photo", b"photo"
 
-    async def set_template(self, learner_id: int, template, model: str) -> None: ...
+    async def set_template(self, learner_id: int, evidence_id: str, template, model: str) -> None: ...
 
     async def enrol(self, job: FaceJob, template, model: str, photo: bytes) -> bool:
         return False

@@ -54,6 +54,7 @@ class LearnerPage:
     tone: str
     used: dict | None
     entry: dict | None
+    beside: dict | None
     story: list[dict]
     alike: list[dict]
     templates: list[str]
@@ -181,11 +182,15 @@ async def _view(request: web.Request, learner_id: int, **extra) -> LearnerPage:
     if done in DONE and "notice" not in extra:
         extra["notice"] = {"kind": "notice-done", "words": _(DONE[done])}
     facts, hints = _identity(request, row)
-    entry = next((one for one in story if one.state in ("received", "pending", "unusable")), None)
+    # What a check took by itself comes first: its hours hang on it. The newest other one stands beside it.
+    waits = [one for one in story if one.state in ("received", "pending", "unusable")]
+    waits.sort(key=lambda one: one.evidence_id != used)
+    entry, beside = (*waits, None, None)[:2]
     return LearnerPage(
         id=learner_id, name=_name(request, row.name_sealed), login=row.login, facts=facts, hints=hints,
         consent=consent, state=_(words.STATES[row.enrolled]), tone=words.tone(row.enrolled),
         used=_used(request, story, used), entry=_entry(request, entry, used) if entry else None,
+        beside=_entry(request, beside, used) if entry and beside and entry.evidence_id == used else None,
         story=[_told(request, one) for one in story],
         alike=[_alike(request, flag, row.id_number_index) for flag in alike],
         templates=[_(text) for text in words.REASONS], has_phone=row.phone_sealed is not None, look=look,

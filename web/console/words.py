@@ -26,6 +26,7 @@ def _n(text: str) -> str:
 KINDS = {
     "mismatch": _n("与实名照片不符"),
     "misses": _n("漏检偏多"),
+    "photo": _n("核验所用的照片被退回，待复核"),
     "unclear": _n("未能判定，等待人工核验"),
     "no_consent": _n("未同意人脸核验，等待人工"),
     "flags": _n("学习过程有疑点"),

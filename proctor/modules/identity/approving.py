@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, literal, select, update
 
 from proctor.errors import Refused
-from proctor.modules.identity.rules import LIVING, State, step
+from proctor.modules.identity.rules import LIVING, State, gives_way, step
 from proctor.modules.identity.tables import enrolment_history as history
 from proctor.modules.privacy.tables import enrolments, evidence
+from proctor.modules.reviews.opening import open_case
+from proctor.modules.reviews.rules import SEVERITY, CaseCall
 from proctor.modules.schema import upsert
+from proctor.modules.study.tables import bursts, ledger
 
 
 async def enter(
     conn, *, institution_id: int, learner_id: int, source: str, evidence_id: str, by: int, now_ms: int
 ) -> int:
-    """A photo was handed in, or taken at the first check; returns its number in the history. What waited before is
-    replaced; what is in use stays in use until somebody decides."""
+    """A photo was handed in, or taken at the first check; returns its number in the history. What waited before and
+    gives way to it is replaced; what is in use stays in use until somebody decides."""
     used = await in_use(conn, learner_id)
     for row in await living(conn, learner_id):
-        if row.evidence_id not in (used, evidence_id):
+        of_staff, by_staff = row.submitted_by != learner_id, by != learner_id
+        ends = gives_way(row.state, of_staff=of_staff, source=source, by_staff=by_staff)
+        if ends and row.evidence_id not in (used, evidence_id):
             await _end(conn, row, "replace", now_ms)
             await _release(conn, row.evidence_id, now_ms)
     statement = insert(history).values(
@@ -66,17 +71,48 @@ async def approve(conn, row, *, by: int, reason: str, now_ms: int) -> None:
 
 
 async def reject(conn, row, *, by: int, reason: str, now_ms: int) -> bool:
-    """This photo is not taken; the next check asks anew when it was in use. Returns whether it was.
+    """This photo is not taken. Returns whether it was in use: then no check takes another by itself, and what it
+    settled comes before people. Raises Refused: enrolment_moved.
 
-    Raises Refused: enrolment_moved. What was credited stays as it is: only people void, in a case."""
+    What was credited stays as it is: only people void, in a case."""
     if step(row.state, "reject") is not State.REJECTED:
         raise Refused("enrolment_moved")
-    used = await in_use(conn, row.learner_id) == row.evidence_id
+    mine = (enrolments.c.learner_id == row.learner_id, enrolments.c.evidence_id == row.evidence_id)
+    used_since_ms = (await conn.execute(select(enrolments.c.created_ms).where(*mine))).scalar_one_or_none()
+    used = used_since_ms is not None
     if used:
-        await conn.execute(delete(enrolments).where(enrolments.c.learner_id == row.learner_id))
+        await conn.execute(delete(enrolments).where(*mine))
+        await _question(conn, row.learner_id, used_since_ms, now_ms)
     await _release(conn, row.evidence_id, now_ms)
     await _decided(conn, row, State.REJECTED, by, reason, now_ms)
+    if used:
+        await conn.execute(update(history).where(history.c.id == row.id).values(ended_ms=now_ms))
     return used
+
+
+def no_first_capture(learners: Any) -> Any:
+    """Statement: those of `learners` of whom no check takes a photo by itself. One is in use, or people have rejected
+    one that was: then a person must say which photo is the learner's, or whoever came first would just come again."""
+    rejected = (history.c.state == State.REJECTED, history.c.ended_ms.is_not(None))
+    return (
+        select(enrolments.c.learner_id)
+        .where(enrolments.c.learner_id.in_(learners))
+        .union(select(history.c.learner_id).where(history.c.learner_id.in_(learners), *rejected))
+    )
+
+
+async def _question(conn, learner_id: int, since_ms: int, now_ms: int) -> None:
+    """Whoever passed by a photo that is rejected now may have been somebody else: what those checks settled comes
+    before people, one case a lesson. Nothing is taken away here."""
+    passed = select(literal("check:") + bursts.c.check_id).where(
+        bursts.c.learner_id == learner_id, bursts.c.outcome == "passed", bursts.c.way != "code",
+        bursts.c.judged_ms >= since_ms,
+    )  # fmt: skip
+    settled = select(ledger.c.lesson_id, ledger.c.settled_by).distinct()
+    settled = settled.where(ledger.c.learner_id == learner_id, ledger.c.settled_by.in_(passed))
+    found = (await conn.execute(settled.order_by(ledger.c.lesson_id, ledger.c.settled_by))).all()
+    for lesson_id, cause in found:
+        await open_case(conn, learner_id, lesson_id, CaseCall("photo", SEVERITY["photo"], cause, ""), now_ms)
 
 
 async def forget(conn, learner_id: int, now_ms: int, what: str) -> None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 import msgspec
 
-DUPLICATE_MIN = 0.50  # cosine of two templates of one model: alike enough for a person to look
 REASON_CHARS_MIN = 4
 REASON_CHARS_MAX = 200
 
@@ -18,8 +17,8 @@ class State(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     REPLACED = "replaced"  # a newer one was approved, or handed in before anybody decided
-    EXPIRED = "expired"  # the learner's classes are over for long enough
     WITHDRAWN = "withdrawn"  # consent is gone
+    EXPIRED = "expired"  # the learner's classes are over for long enough
 
 
 OPEN = (State.RECEIVED, State.PENDING)
@@ -42,16 +41,25 @@ STEPS: dict[tuple[State, str], State] = {
     (State.RECEIVED, "withdraw"): State.WITHDRAWN,
     (State.UNUSABLE, "withdraw"): State.WITHDRAWN,
     (State.PENDING, "withdraw"): State.WITHDRAWN,
+    (State.APPROVED, "withdraw"): State.WITHDRAWN,
     (State.RECEIVED, "expire"): State.EXPIRED,
     (State.UNUSABLE, "expire"): State.EXPIRED,
     (State.PENDING, "expire"): State.EXPIRED,
     (State.APPROVED, "expire"): State.EXPIRED,
-    (State.APPROVED, "withdraw"): State.WITHDRAWN,
 }
 
 
 def step(state: str, what: str) -> State | None:
     return STEPS.get((State(state), what))
+
+
+def gives_way(state: str, *, of_staff: bool, source: str, by_staff: bool) -> bool:
+    """Whether a photo that waits (`of_staff`: they handed it in) ends when one from `source` comes. What a check took
+    by itself ends nothing, and a learner ends nothing that staff handed in and people can still decide about: whoever
+    sits there first could throw out the real photo."""
+    if source == "first_capture":
+        return False
+    return by_staff or not of_staff or state == State.UNUSABLE
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):

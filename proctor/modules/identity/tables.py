@@ -31,7 +31,7 @@ enrolment_history = Table(
     Column("decided_by", Key, nullable=False, default=0),  # 0: an authority, or nobody yet
     Column("decided_ms", Ms),
     Column("reason", String(500), nullable=False, default=""),
-    Column("ended_ms", Ms),  # replaced or withdrawn
+    Column("ended_ms", Ms),  # replaced, withdrawn, or rejected while it was in use
     Index("ix_enrolment_history_queue", "institution_id", "state", "submitted_ms"),
     Index("ix_enrolment_history_learner", "learner_id", "id"),
     Index("ix_enrolment_history_desk", "state", "taken_ms"),

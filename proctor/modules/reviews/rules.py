@@ -7,7 +7,7 @@ import msgspec
 from proctor.core.facts import CheckDecided, Fact, Flagged, FlagKind, Outcome
 
 # Worst first in the queue. An appeal waits behind what only people can decide against somebody.
-SEVERITY = {"mismatch": 90, "misses": 70, "appeal": 60, "flags": 50, "unclear": 40, "no_consent": 20}
+SEVERITY = {"mismatch": 90, "photo": 80, "misses": 70, "appeal": 60, "flags": 50, "unclear": 40, "no_consent": 20}
 
 # Flags that deserve a look of their own; the others only stand beside a case as signals.
 CASE_FLAGS = (FlagKind.NO_FRAMES, FlagKind.TAKEOVERS, FlagKind.STALE_BEATS)

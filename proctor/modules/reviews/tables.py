@@ -6,7 +6,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
 from proctor.modules.schema import Key, Ms, metadata
 
-# `kind`: unclear, mismatch, misses, flags, no_consent, appeal. One open case per learner, lesson and kind.
+# `kind`: unclear, mismatch, misses, photo (the one that checks compared with was rejected), flags, no_consent, spot,
+# appeal. One open case per learner, lesson and kind.
 # `status`: open, proposed (one person proposed to uphold), closed. `version` grows with every change.
 cases = Table(
     "cases",

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import select, update
 
 from proctor.adapters.sql_enrolments import SqlEnrolments
+from proctor.adapters.sql_faces import SqlFaces
 from proctor.demo import number_of_nobody
 from proctor.faces.enrolling import Measured
 from proctor.modules.accounts.tables import accounts
@@ -17,6 +18,7 @@ from proctor.modules.audit.tables import audit
 from proctor.modules.identity.rules import Quality
 from proctor.modules.identity.tables import duplicate_flags, enrolment_history
 from proctor.modules.privacy.tables import consents
+from proctor.ports import FaceJob
 from tests.client import Person
 from tests.web.conftest import JPEG, Site
 from tests.world import NOW_MS, vault
@@ -43,6 +45,7 @@ async def measured(site: Site, problem: str = "") -> int:
     assert waiting is not None
     template = None if problem else np.eye(1, 128, 3, dtype=np.float32)[0]
     await records.looked(waiting, Measured(problem=problem, quality=GOOD, template=template), "m")
+    await records.done(waiting)
     return waiting.number
 
 
@@ -75,6 +78,32 @@ async def test_staff_upload_look_and_approve(site: Site) -> None:
     assert "已通过" in await person.page("/console/enrolments?show=decided")
     async with person.http.get(f"/console/evidence/{row.evidence_id}") as answer:
         assert answer.status == 200 and await answer.read() == JPEG
+
+
+async def test_the_photo_that_a_check_took_is_decided_first_beside_the_one_that_staff_handed_in(site: Site) -> None:
+    world, person = site.here.world, await site.person("reviewer")
+    page = f"/console/learners/{world.learner}"
+    await person.page(page)
+    await upload(person, f"/api/v1/enrolments/{world.learner}")
+    staffs = await measured(site)
+    job = FaceJob(
+        check_id="first", try_number=1, learner_id=world.learner, institution_id=world.institution,
+        lesson_id=world.lesson, evidence_id="", enrol=True, source="camera", accepted_redis_ms=1,
+    )  # fmt: skip
+    faces = SqlFaces(site.deps.db, site.deps.face_keys, site.deps.evidence)
+    assert await faces.enrol(job, np.eye(1, 128, 7, dtype=np.float32)[0], "m", JPEG)
+    await upload(person, f"/api/v1/enrolments/{world.learner}", JPEG + b"2")
+    first = (await rows(site, enrolment_history))[1]
+    assert first.source == "first_capture"
+    text = await person.page(page)
+    assert f"/console/enrolments/{first.id}/decisions" in text and text.count("打开待审核的照片") == 2
+    assert "它核验过的学时转人工复核" in text
+    decisions = f"/console/enrolments/{first.id}/decisions"
+    await person.post(decisions, learner=str(world.learner), action="reject", reason="画面上不是本人。")
+    newest = (await rows(site, enrolment_history))[2]
+    text = await person.page(page)
+    assert f"/console/enrolments/{newest.id}/decisions" in text and text.count("打开待审核的照片") == 1
+    assert (await rows(site, enrolment_history))[0].id == staffs
 
 
 async def test_nothing_of_another_institution_can_be_seen_or_done(site: Site) -> None:
