@@ -64,8 +64,8 @@ async def measure(
         bar = progress.add_task(f"{mode}: preparing {sockets:,} learners", total=None)
         made = await world.fill(settings, sockets, past=past)
         tickets = world.tickets(settings, made)
-        command = house.FORCED if busy else house.GATEWAY
-        async with house.running(settings, gateways, command) as run:
+        entry = house.FORCED if busy else house.GATEWAY
+        async with house.running(settings, gateways, entry) as run:
             empty, store_empty = run.pss_bytes(), await run.valkey_bytes()
             progress.update(bar, description=f"{mode}: opening {sockets:,} seats")
             async with house.driver(

@@ -13,12 +13,12 @@ import structlog
 
 from proctor import compose, logs
 from proctor.child import run_until_stopped
-from proctor.cli_base import settings_of
 from proctor.core import wire
 from proctor.errors import Unavailable
 from proctor.live.hub import Hub
 from proctor.live.learner import Learner
 from proctor.ports import LeaseSync
+from proctor.settings import load
 
 log = structlog.get_logger("forced")
 
@@ -64,12 +64,9 @@ class ForcedHub(Hub):
                 learner.session.durable_seq = seq
 
 
-def main() -> None:
-    settings = settings_of()
+def main() -> int:
+    settings = load()
     logs.set_up("gateway", settings.log_level)
     compose.Hub = ForcedHub  # type: ignore[misc]
     run_until_stopped(lambda stop: compose.gateway(settings, stop))
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -9,7 +9,7 @@ import random
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,22 +19,25 @@ import aiohttp
 
 from bench import procs
 from bench.hosts import Hosts, inside
-from proctor import compose, supervisor
+from proctor import child, compose, supervisor
+from proctor.forkserver import ForkServer, spawn_fork_server
 from proctor.settings import Settings, environ, load
 from proctor.supervisor import Child, Supervisor
 
 READY_S = 30.0
 FIGURES_S = 5.0
-GATEWAY = ("-m", "proctor.cli", "gateway")
-FACES = ("-m", "proctor.cli", "faces")
-FORCED = ("-m", "bench.forced")
+GATEWAY = "proctor.child:gateway"
+FORCED = "bench.forced:main"
 
 
 class House:
     """A running store and gateways."""
 
-    def __init__(self, settings: Settings, boss: Supervisor, hosts: Hosts | None = None) -> None:
+    def __init__(
+        self, settings: Settings, boss: Supervisor, fork_server: ForkServer, hosts: Hosts | None = None
+    ) -> None:
         self.settings = settings
+        self._fork_server = fork_server
         self.hosts = hosts
         self._boss = boss
         self._watching: asyncio.Task | None = None
@@ -51,12 +54,13 @@ class House:
 
     @property
     def pids(self) -> dict[str, int]:
-        """By name, of those that live."""
-        return {
+        """By name, of those that live; the fork server, with whom the others share memory, among them."""
+        found = {
             one.name: one.process.pid
             for one in self._boss.children
             if one.process is not None and one.process.returncode is None
         }
+        return {**found, "forkserver": self._fork_server.pid}
 
     def watch(self) -> None:
         """Whoever dies from now on is started again, as `proctor up` does it."""
@@ -76,16 +80,16 @@ class House:
         """
         await self.unwatch()
         killed = [one for one in self._boss.children if one.name.partition("-")[0] == kind]
-        for child in killed:
-            assert child.process is not None
-            child.process.kill()
-            await child.process.wait()
+        for one in killed:
+            assert one.process is not None
+            one.process.kill()
+            await one.process.wait()
         await asyncio.sleep(down_s)
-        for child in killed:
-            self._boss.children.remove(child)
-            await self._boss.start(child)
+        for one in killed:
+            self._boss.children.remove(one)
+            await self._boss.start(one)
         # The store stays the first child: it is stopped last.
-        self._boss.children.sort(key=lambda child: child.name != "valkey")
+        self._boss.children.sort(key=lambda one: one.name != "valkey")
         if kind == "valkey":
             await compose.wait_redis(self.settings, READY_S)
         self.watch()
@@ -98,7 +102,8 @@ class House:
         }
 
     def pss_bytes(self) -> int:
-        return sum(procs.pss_bytes(pid) for pid in self.gateways)
+        """Of the gateways, and what they share with the process that forked them."""
+        return sum(procs.pss_bytes(pid) for pid in (*self.gateways, self._fork_server.pid))
 
     async def doors(self) -> dict[int, int]:
         """Where each gateway tells its figures. The store still names those of a run before for a while."""
@@ -158,7 +163,7 @@ async def folder() -> AsyncIterator[Path]:
 async def running(
     settings: Settings,
     gateways: int,
-    command: Sequence[str] = GATEWAY,
+    entry: str = GATEWAY,
     *,
     watched: bool = False,
     web: bool = False,
@@ -170,22 +175,27 @@ async def running(
     `watched`: whoever dies is started again, as `proctor up` does it. `web`: the pages and the API, too; `workers`:
     so many face workers. `hosts`: where the gateways run, one after the other, instead of here.
     """
-    boss = Supervisor()
+    fork_server = spawn_fork_server(child.IMPORTS)
+    boss = Supervisor(fork_server=fork_server)
     logs = settings.data_dir / "logs"
-    house = House(settings, boss, hosts)
+    house = House(settings, boss, fork_server, hosts)
     try:
         if not settings.redis_url:
-            await _start(boss, "valkey", logs, settings, compose.valkey_command(settings))
+            await _execute(boss, "valkey", logs, settings, compose.valkey_command(settings))
         await compose.wait_redis(settings, READY_S)
         for number in range(gateways):
-            place = number % hosts.count if hosts else 0
-            there = replace(settings, host=hosts.address(place)) if hosts else settings
-            enter = hosts.enter(place) if hosts else []
-            await _start(boss, f"gateway-{number + 1}", logs, there, [*enter, *supervisor.python(*command)])
+            name = f"gateway-{number + 1}"
+            if hosts:
+                place = number % hosts.count
+                there = replace(settings, host=hosts.address(place))
+                command = [*hosts.enter(place), *supervisor.python("-m", "proctor.cli", "gateway")]
+                await _execute(boss, name, logs, there, command)
+            else:
+                await _fork(boss, name, logs, settings, entry)
         if web:
-            await _start(boss, "web", logs, settings, supervisor.python("-m", "web"))
+            await _fork(boss, "web", logs, settings, "web.__main__:main")
         for number in range(workers):
-            await _start(boss, f"faces-{number + 1}", logs, settings, supervisor.python(*FACES))
+            await _fork(boss, f"faces-{number + 1}", logs, settings, "proctor.child:faces")
 
         async def ready() -> bool:
             if len(await house.doors()) < gateways or (web and not await _answers(settings.port)):
@@ -201,7 +211,11 @@ async def running(
         await boss.stop_all()
 
 
-async def _start(boss: Supervisor, name: str, logs: Path, settings: Settings, command: list[str]) -> None:
+async def _fork(boss: Supervisor, name: str, logs: Path, settings: Settings, entry: str) -> None:
+    await boss.start(Child(name=name, entry=entry, env=environ(settings), log_path=logs / f"{name}.log"))
+
+
+async def _execute(boss: Supervisor, name: str, logs: Path, settings: Settings, command: list[str]) -> None:
     env = supervisor.environment(environ(settings))
     await boss.start(Child(name=name, command=command, env=env, log_path=logs / f"{name}.log"))
 

@@ -166,13 +166,7 @@ class ForkServer:
 
 def open_fork_server(modules: Sequence[str]) -> ForkServer:
     """Import `modules` here and fork a process that has them and waits. No loop or thread may run yet."""
-    gc.disable()  # a hundred thousand objects that stay: to walk them again and again is a tenth of an import
-    try:
-        for name in modules:
-            importlib.import_module(name)
-    finally:
-        gc.enable()
-    gc.freeze()  # the collector writes into every object it looks at, and a page that is written is shared no more
+    _import(modules)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     _flush()
     pid = os.fork()
@@ -189,12 +183,33 @@ def open_fork_server(modules: Sequence[str]) -> ForkServer:
     return ForkServer(pid, ours)
 
 
+def spawn_fork_server(modules: Sequence[str]) -> ForkServer:
+    """The same for a process in which threads or a loop run already, at the price of importing once more."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.set_inheritable(True)
+    command = [sys.executable, "-m", "proctor.forkserver", str(theirs.fileno()), *modules]
+    pid = os.posix_spawn(sys.executable, command, os.environ)
+    theirs.close()
+    ours.setblocking(False)
+    return ForkServer(pid, ours)
+
+
 def die_with(parent: int) -> None:
     """For a child, before its work. A killed parent must not leave a store behind that a second start would then
     share a folder with: the kernel tells the children to end, and one that comes too late for that ends itself."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _import(modules: Sequence[str]) -> None:
+    gc.disable()  # a hundred thousand objects that stay: to walk them again and again is a tenth of an import
+    try:
+        for name in modules:
+            importlib.import_module(name)
+    finally:
+        gc.enable()
+    gc.freeze()  # the collector writes into every object it looks at, and a page that is written is shared no more
 
 
 def _serve(line: socket.socket) -> None:
@@ -283,3 +298,8 @@ def _redirect(log_path: str) -> None:
         if one > 2:
             os.close(one)
     sys.stdout = sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+if __name__ == "__main__":  # spawn_fork_server
+    _import(sys.argv[2:])
+    _serve(socket.socket(fileno=int(sys.argv[1])))
