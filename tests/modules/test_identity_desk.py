@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from proctor.adapters.sql_records import SqlRecords
 from proctor.core.facts import Outcome
 from proctor.core.inputs import Verdict
+from proctor.demo import number_of_nobody
 from proctor.errors import Unavailable
 from proctor.faces import enrolling
 from proctor.faces.enrolling import Desk, Measured
@@ -186,7 +187,7 @@ async def test_a_desk_that_dies_before_the_search_leaves_search_and_authority_to
 ) -> None:
     world, authority = office.world, Knows("same")
     async with world.db.write() as conn:
-        sealed = vault().seal("110101199001010015", field="account.id_number")
+        sealed = vault().seal(number_of_nobody(1), field="account.id_number")
         mine = update(accounts).where(accounts.c.id == world.learner)
         await conn.execute(mine.values(id_number_sealed=sealed))
     await office.agree(world.learner, "province")
@@ -231,7 +232,7 @@ async def test_nothing_of_a_face_is_stored_or_passed_on_after_a_withdrawal(offic
 async def test_every_step_of_the_desk_notices_that_the_photo_is_gone(office: Office) -> None:
     world, records = office.world, office.records
     async with world.db.write() as conn:
-        sealed = vault().seal("110101199001010015", field="account.id_number")
+        sealed = vault().seal(number_of_nobody(1), field="account.id_number")
         mine = update(accounts).where(accounts.c.id == world.learner)
         await conn.execute(mine.values(id_number_sealed=sealed))
     (other, _login) = (await people(world.db, world.institution, vault(), 1))[0]
