@@ -16,7 +16,7 @@ from tests.browser.conftest import OUT
 from tests.browser.steps import answer_check, press_play, sign_in
 from tests.browser.test_active import examined
 from tests.browser.test_faces import GUIDE, STAGE, phone_of
-from tests.browser.test_pages import AXE, RUN, SMALL
+from tests.browser.test_pages import AXE, RULES, SMALL, run
 from tests.processes.conftest import running
 from tests.stack import Stack
 
@@ -58,7 +58,7 @@ async def problems(page: Page, name: str) -> list[str]:
 
 async def violations(page: Page, name: str) -> list[str]:
     await page.js(AXE.read_text("utf-8") + "; true")
-    return [f"{name}: {one}" for one in await page.js(RUN)]
+    return [f"{name}: {one}" for one in await page.js(run(RULES))]
 
 
 @pytest.mark.parametrize(("width", "dark"), VARIANTS, ids=lambda value: str(value))
