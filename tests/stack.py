@@ -148,8 +148,8 @@ class Stack:
             if self.process.returncode is not None:
                 raise AssertionError(f"the stack ended:\n{self.log()}")
             with contextlib.suppress(OSError):
-                # The web answers before the supervisor has seen all its children.
-                if await asyncio.to_thread(self._get_ready) == 200 and "Ready in" in self.log():
+                # The web answers before the supervisor has seen all its children and has said all it says.
+                if await asyncio.to_thread(self._get_ready) == 200 and "Ctrl-C stops everything" in self.log():
                     return
             await asyncio.sleep(0.2)
         raise AssertionError(f"the stack was not ready within {seconds} s:\n{self.log()}")
